@@ -1,0 +1,128 @@
+"""What moves through the pipeline: batches of raw BSON in, columns of records out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple, Self
+
+from bson.timestamp import Timestamp
+
+
+class Operation(StrEnum):
+    """What happened: to a document, or to the collection that holds it.
+
+    The collection events are those of `showExpandedEvents`:
+    https://www.mongodb.com/docs/manual/reference/change-events/
+    """
+
+    READ = "read"
+    INSERT = "insert"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    CREATE = "create"
+    CREATE_INDEXES = "createIndexes"
+    DROP = "drop"
+    DROP_DATABASE = "dropDatabase"
+    DROP_INDEXES = "dropIndexes"
+    INVALIDATE = "invalidate"
+    MODIFY = "modify"
+    REFINE_SHARD_KEY = "refineCollectionShardKey"
+    RENAME = "rename"
+    RESHARD = "reshardCollection"
+    SHARD = "shardCollection"
+
+
+DOCUMENT_OPERATIONS = frozenset(
+    {Operation.READ, Operation.INSERT, Operation.UPDATE, Operation.REPLACE, Operation.DELETE}
+)
+
+
+class Namespace(NamedTuple):
+    """A collection, or with an empty `coll` a whole database."""
+
+    db: str
+    coll: str
+
+    def __str__(self) -> str:
+        return f"{self.db}.{self.coll}" if self.coll else self.db
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where to go on: after `token` where there is one, else at `time`.
+
+    `loading` says that what existed before this position has yet to be read in full.
+    """
+
+    token: Mapping[str, Any] | None = None
+    time: Timestamp | None = None
+    loading: bool = False
+
+    @classmethod
+    def of_token(cls, token: Mapping[str, Any], *, loading: bool = False) -> Self:
+        return cls(dict(token), cluster_time(token), loading)
+
+    @property
+    def clock(self) -> datetime | None:
+        """The cluster time in whole seconds, UTC."""
+        return datetime.fromtimestamp(self.time.time, UTC) if self.time else None
+
+
+def cluster_time(token: Mapping[str, Any]) -> Timestamp | None:
+    """The cluster time at the head of a resume token, or None where the token has another form.
+
+    A token's `_data` is a KeyString in hex whose first element is the timestamp: type byte 0x82, then seconds and
+    increment, each four bytes, big endian (MongoDB source, `src/mongo/db/pipeline/resume_token.h`).
+    """
+    data = token.get("_data")
+    if not isinstance(data, str) or len(data) < 18 or not data.startswith("82"):  # noqa: PLR2004 - 1 + 4 + 4 bytes
+        return None
+    return Timestamp(int(data[2:10], 16), int(data[10:18], 16))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One server reply, undecoded: BSON documents one after another; none of them makes it a heartbeat.
+
+    With a `namespace` they are documents read from it, as of `position.time`; without one they are change events.
+    `position` is where to go on once all of it is acknowledged; `server_time` is the server's last operation time
+    as the reply told it.
+    """
+
+    raw: bytes
+    position: Position
+    namespace: Namespace | None = None
+    server_time: Timestamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An event that cannot become a record, by its place in the stream; never its content."""
+
+    namespace: Namespace
+    operation: str
+    key: bytes | None
+    token: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Records:
+    """A batch's records in columns, in the order of its events, and the events that could not become one.
+
+    `tokens` holds each event's resume token (`_data`), empty for documents that were read. Collection events are
+    records too, told apart by their operation.
+    """
+
+    namespaces: list[Namespace] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    times_ms: list[int] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.values)
