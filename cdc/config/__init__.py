@@ -1,0 +1,20 @@
+"""Every option: from flags, environment, file and defaults, checked before anything is connected."""
+
+from cdc.config.kafka import KafkaSettings
+from cdc.config.load import Loaded, Row, load
+from cdc.config.mongo import MongoSettings
+from cdc.config.settings import Settings
+from cdc.config.sources import SETTINGS, describe, env_name, flag_name
+
+__all__ = [
+    "SETTINGS",
+    "KafkaSettings",
+    "Loaded",
+    "MongoSettings",
+    "Row",
+    "Settings",
+    "describe",
+    "env_name",
+    "flag_name",
+    "load",
+]

@@ -1,0 +1,156 @@
+"""Every option of `cdc watch`, and what each is when nobody says anything."""
+
+import json
+import re
+from hashlib import blake2s
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import platformdirs
+from bson import json_util
+from pydantic import AfterValidator, Field, field_serializer, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from cdc.config.kafka import KafkaSettings
+from cdc.config.misfit import MisfitError, quoted
+from cdc.config.mongo import MongoSettings
+from cdc.config.values import Collections, Match, Off, Start, TopicName, TopicTemplate, is_topic_name
+from cdc.errors import ConfigInvalid
+
+_NAME_LENGTH = 200
+_DIGEST_BYTES = 4
+_MIB = 1024 * 1024
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(rf"[A-Za-z0-9._-]{{1,{_NAME_LENGTH}}}", name):
+        raise MisfitError(
+            f"{quoted(name)} is not a pipeline name",
+            hint=f"write 1 to {_NAME_LENGTH} letters, digits, '.', '_' and '-'",
+        )
+    return name
+
+
+def _legal(text: str) -> str:
+    """A legal pipeline name; where characters had to give way, a digest keeps it apart from its likes."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", re.sub(r"[{}]", "", text))
+    if name == text and len(name) <= _NAME_LENGTH:
+        return name
+    digest = blake2s(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+    return f"{name[: _NAME_LENGTH - len(digest) - 1]}-{digest}"
+
+
+class Settings(BaseSettings):
+    """What is in force. Built here from what it is given alone; `load` asks flags, environment and file."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True, title="cdc settings"
+    )
+
+    collection: Collections = Field((), description="Collections to watch; by default the whole database.")
+    topic: TopicTemplate | None = Field(
+        None, description="Topic to write to: a name, or a template with {db} and {coll}."
+    )
+    name: Annotated[str, AfterValidator(_name)] | None = Field(
+        None, description="Name of the pipeline: of its cursor, its Kafka client and its metrics."
+    )
+    cursor_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
+        default_factory=lambda: platformdirs.user_state_path("cdc") / "cursors",
+        description="Folder of the saved cursors; by default in the user's state folder.",
+    )
+    snapshot: bool = Field(default=True, description="On a first start, load what exists before following the changes.")
+    from_: Start = Field(
+        None, alias="from", description="Where a first start begins: now, an ISO 8601 time (UTC), or Unix seconds."
+    )
+    full_document: Annotated[Literal["lookup", "required", "when-available", "off"], Off] = Field(
+        "lookup",
+        description="Document after an update: looked up, stored by the server (required, or when-available), or off.",
+    )
+    before: Annotated[Literal["off", "when-available", "required"], Off] = Field(
+        "off", description="Document before a change, where the server stores it."
+    )
+    match: Match = Field(None, description="Filter on change events, run by the server: a JSON object.")
+    tombstones: bool | None = Field(
+        None, description="Follow a delete by a tombstone; by default on compacted topics only."
+    )
+    once: bool = Field(default=False, description="Stop when caught up.")
+    dry_run: bool = Field(default=False, description="Print the records; write to no topic and save no cursor.")
+    create_topics: bool = Field(default=True, description="Create topics that are missing.")
+    dead_letter_topic: TopicName | None = Field(None, description="Topic for events that cannot become a record.")
+    ddl_topic: TopicName | None = Field(None, description="Topic for what happens to collections: drop, rename, ….")
+    on_history_lost: Literal["fail", "skip-to-now"] = Field(
+        "fail", description="When the server no longer has the saved position: stop, or lose what is between."
+    )
+    startup_timeout: float = Field(
+        30, gt=0, allow_inf_nan=False, description="How long MongoDB and Kafka are tried at the start, in seconds."
+    )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0: any free one; by default none."
+    )
+    metrics_host: str = Field("127.0.0.1", min_length=1, description="Address they listen on.")
+    log_format: Literal["console", "json"] | None = Field(
+        None, description="Form of the log; by default console on a terminal and json elsewhere."
+    )
+    debug: bool = Field(default=False, description="Log what is of use to a developer.")
+    prefetch_bytes: int = Field(16 * _MIB, ge=1, description="Most bytes read ahead of Kafka.")
+    checkpoint_interval: float = Field(
+        1, gt=0, allow_inf_nan=False, description="How often the cursor is saved, in seconds."
+    )
+    mongo: MongoSettings = Field(default_factory=MongoSettings, description="Where the changes come from.")
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="Where the records go.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the parent's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the parent's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the parent's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the parent's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @field_serializer("match", when_used="json")
+    def _extended_json(self, match: dict[str, Any] | None) -> object:
+        return json.loads(json_util.dumps(match))
+
+    @model_validator(mode="after")
+    def _topics_apart(self) -> Self:
+        for other in ("dead_letter_topic", "ddl_topic"):
+            if self.topic and self.topic == getattr(self, other):
+                raise MisfitError(
+                    "name the same topic, which must hold the collection's records alone",
+                    hint="write another topic",
+                    settings=("topic", other),
+                )
+        return self
+
+    @property
+    def pipeline_name(self) -> str:
+        """`name`, or one made from source and topic: the same for the same watch."""
+        if self.name:
+            return self.name
+        collections = "+".join(sorted(set(self.collection)))
+        source = f"{self.mongo.database}.{collections}" if collections else self.mongo.database
+        return _legal(f"{source}-{self.topic}" if self.topic else source)
+
+    def require_topic(self) -> None:
+        """Raises: ConfigInvalid: neither a topic nor a dry run was asked for."""
+        if self.topic is None and not self.dry_run:
+            raise ConfigInvalid(
+                "--topic is missing", hint="write --topic NAME, or --dry-run to see the records without Kafka"
+            )
+
+    def topic_for(self, db: str, coll: str) -> str:
+        """The topic of a collection's records; `db.coll` where a dry run has none.
+
+        Raises:
+            ConfigInvalid: the collection's name has characters that a topic's cannot have.
+        """
+        topic = (self.topic or "{db}.{coll}").format(db=db, coll=coll)
+        if not is_topic_name(topic):
+            raise ConfigInvalid(
+                f"--topic {self.topic} gives no legal topic name for the collection {db}.{coll}",
+                hint="name the collections to watch with --collection, and this one's topic in a run of its own",
+            )
+        return topic
