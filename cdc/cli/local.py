@@ -1,0 +1,91 @@
+"""`cdc local`: the embedded servers."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cdc.errors import ExitCode
+
+if TYPE_CHECKING:
+    from cdc.local.stack import Options, Stack
+
+app = typer.Typer(no_args_is_help=True, help="Real servers on 127.0.0.1: a MongoDB replica set and Apache Kafka.")
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--dir", help="Holds the servers' data and logs.", show_default="local/ in the user's data folder"),
+]
+Nodes = Annotated[int | None, typer.Option(help="1 or 3.", show_default="1")]
+Port = Annotated[int | None, typer.Option(min=1024, max=65530, help="The first node's.", show_default="a free one")]
+Version = Annotated[str | None, typer.Option(help="6.0.5 or 6.0.27.", show_default="6.0.5")]
+
+
+@app.command()
+def up(
+    *,
+    folder: Folder = None,
+    mongo_nodes: Nodes = None,
+    brokers: Nodes = None,
+    mongo_version: Version = None,
+    mongo_port: Port = None,
+    kafka_port: Port = None,
+) -> None:
+    """Start the servers, or find them running; print where they are."""
+    from cdc.local import stack  # noqa: PLC0415 - drivers and psutil only where servers are at work
+
+    given = {
+        "mongo_nodes": mongo_nodes,
+        "brokers": brokers,
+        "mongo_version": mongo_version,
+        "mongo_port": mongo_port,
+        "kafka_port": kafka_port,
+    }
+    wanted: Options = {name: value for name, value in given.items() if value is not None}  # type: ignore[assignment]
+    running = stack.up(folder or stack.default_folder(), partial(typer.echo, err=True), **wanted)
+    typer.echo(f"MongoDB  {running.mongo_uri}\nKafka    {running.kafka}\n")
+    for name, value in running.environment().items():
+        typer.echo(f"export {name}='{value}'")
+
+
+@app.command()
+def down(folder: Folder = None) -> None:
+    """Stop the servers and keep their data."""
+    from cdc.local import stack  # noqa: PLC0415 - drivers and psutil only where servers are at work
+
+    folder = folder or stack.default_folder()
+    typer.echo(f"stopped; the data stays in {folder}" if stack.down(folder) else _nothing(folder))
+
+
+@app.command()
+def status(folder: Folder = None) -> None:
+    """Show the servers; exit code 3 unless all of them run."""
+    from cdc.local import stack  # noqa: PLC0415 - drivers and psutil only where servers are at work
+
+    folder = folder or stack.default_folder()
+    found = stack.status(folder)
+    typer.echo(_table(found) if found else _nothing(folder))
+    if not found or not found.running:
+        raise typer.Exit(ExitCode.UNREACHABLE)
+
+
+@app.command()
+def reset(*, folder: Folder = None, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Stop the servers and delete their data."""
+    from cdc.local import stack  # noqa: PLC0415 - drivers and psutil only where servers are at work
+
+    folder = folder or stack.default_folder()
+    if not yes:
+        typer.confirm(f"Delete all data of the servers in {folder}?", abort=True, err=True)
+    typer.echo(f"deleted what the servers kept in {folder}" if stack.reset(folder) else _nothing(folder))
+
+
+def _nothing(folder: Path) -> str:
+    return f"no servers in {folder}; `cdc local up` starts them"
+
+
+def _table(stack: "Stack") -> str:
+    rows = [("server", "address", "process", "log")]
+    rows += [(server.name, server.address, str(server.pid or "stopped"), str(server.log)) for server in stack.servers]
+    return "\n".join(f"{name:10} {address:16} {process:8} {log}" for name, address, process, log in rows)

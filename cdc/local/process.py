@@ -1,0 +1,86 @@
+"""A detached process, known by its id and its start time: a recycled id is neither mistaken for it nor killed."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+_CLOCK_STEP = 2.0
+"""Seconds by which a start time may seem to move when the machine's clock is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """`started` is in seconds since the epoch, as the kernel tells it."""
+
+    pid: int
+    started: float
+
+    @classmethod
+    def spawn(cls, command: list[str], *, environment: Mapping[str, str], log: Path) -> Self:
+        """Starts `command` in a session of its own, which outlives this process; its output is added to `log`."""
+        pid = os.posix_spawn(
+            command[0],
+            command,
+            {**os.environ, **environment},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+        return cls(pid, psutil.Process(pid).create_time())
+
+    @property
+    def running(self) -> bool:
+        return self._found() is not None
+
+    def terminate(self) -> None:
+        """Asks it to end, and returns at once."""
+        if found := self._found():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.terminate()
+
+    def kill(self) -> None:
+        if found := self._found():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.kill()
+                found.wait()
+
+    def stop(self, seconds: float) -> None:
+        """Asks it to end, and after `seconds` makes it."""
+        self.terminate()
+        if not wait_for(lambda: not self.running, seconds):
+            self.kill()
+        self.exit_code()
+
+    def exit_code(self) -> int | None:
+        """What it ended with, negative for a signal; None while it runs, and where only its parent could know."""
+        try:
+            return psutil.Process(self.pid).wait(0)
+        except psutil.Error:
+            return None
+
+    def _found(self) -> psutil.Process | None:
+        try:
+            process = psutil.Process(self.pid)
+            ours = abs(process.create_time() - self.started) < _CLOCK_STEP
+            return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    """Asks until `condition` holds, and says whether it came to hold within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
