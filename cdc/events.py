@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from bson.timestamp import Timestamp
 
@@ -97,8 +97,7 @@ class Batch:
     server_time: Timestamp | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """An event that cannot become a record, by its place in the stream; never its content."""
 
     namespace: Namespace
@@ -126,3 +125,11 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.values)
+
+
+class Pending(Protocol):
+    """What waits until every record of a batch is acknowledged."""
+
+    def expect(self, records: int) -> None: ...
+
+    def acknowledge(self) -> None: ...

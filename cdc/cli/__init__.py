@@ -1,0 +1,72 @@
+"""The `cdc` command. Commands have no logic of their own; what they need is imported when they run."""
+
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from cdc.cli import config, cursor, local, watch
+from cdc.errors import CdcError, ExitCode
+from cdc.version import __version__
+
+app = typer.Typer(
+    name="cdc",
+    help="MongoDB's changes into Kafka.",
+    epilog="Exit codes: 0 done, 1 bug, 2 configuration, 3 unreachable, 4 position lost, 5 poison event, 6 fenced.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("watch")(watch.watch)
+app.add_typer(cursor.app, name="cursor")
+app.add_typer(config.app, name="config")
+app.add_typer(local.app, name="local")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cdc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the records' values."""
+    import json  # noqa: PLC0415 - `cdc --help` stays fast
+
+    from cdc.envelope import json_schema  # noqa: PLC0415
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def main() -> None:
+    """Run the command; an expected failure is one line and a hint on standard error, and its exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except CdcError as error:
+        _fail(str(error), error.hint, error.exit_code)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "cdc"
+        _fail(f"{command}: {error.format_message()}", f"see `{command} --help`", ExitCode.CONFIG)
+    except click.ClickException as error:
+        _fail(error.format_message(), "see `cdc --help`", ExitCode.CONFIG)
+    except click.Abort:
+        _fail("aborted", "nothing was changed", ExitCode.BUG)
+    sys.exit(code)
+
+
+def _fail(message: str, hint: str, code: int) -> None:
+    typer.echo(f"error: {message}", err=True)
+    typer.echo(f"hint: {hint}", err=True)
+    sys.exit(code)

@@ -1,0 +1,83 @@
+"""What `cdc cursor` does: saved positions shown, forgotten, moved, under the lock of the pipeline's name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from bson.timestamp import Timestamp
+
+from cdc.config import Settings
+from cdc.cursor.cursor import Cursor, WatchedSource
+from cdc.cursor.file import FileStore, names
+from cdc.errors import ConfigInvalid
+from cdc.events import Position
+
+
+def watched(settings: Settings) -> WatchedSource:
+    """What a cursor of these settings belongs to."""
+    return WatchedSource(database=settings.mongo.database, collections=tuple(sorted(set(settings.collection))))
+
+
+def store(settings: Settings) -> FileStore:
+    return FileStore(settings.cursor_dir, settings.pipeline_name, watched(settings))
+
+
+def show(settings: Settings) -> list[str]:
+    """A line for the pipeline that the settings name, or for each in the folder where they name none."""
+    chosen = [settings.pipeline_name] if settings.name or settings.topic else names(settings.cursor_dir)
+    if not chosen:
+        return [f"no cursors in {settings.cursor_dir}"]
+    return [
+        _line(settings.cursor_dir, name, FileStore(settings.cursor_dir, name, watched(settings)).read())
+        for name in chosen
+    ]
+
+
+@contextmanager
+def reset(settings: Settings) -> Iterator[str | None]:
+    """Forget the cursor after the block, which is told what is lost and may raise to leave everything as it is."""
+    files = store(settings)
+    _require_named(settings)
+    with files.held():
+        if not files.path.exists():
+            raise ConfigInvalid(f"there is no cursor {files.path}", hint="`cdc cursor show` lists those there are")
+        yield f"{files.path}: the position is lost, and the next start loads everything again."
+        files.forget()
+
+
+@contextmanager
+def moved(settings: Settings) -> Iterator[str | None]:
+    """Save a position at the time `settings.from_` after the block, which is told what is lost."""
+    files = store(settings)
+    _require_named(settings)
+    start = settings.from_
+    if not isinstance(start, datetime):
+        raise ConfigInvalid("--time: 'now' is not a time", hint="write an ISO 8601 time, or Unix seconds")
+    with files.held():
+        cursor = files.read()
+        yield f"{files.path}: the position {_where(cursor)} is lost." if cursor is not None else None
+        source = cursor.source if cursor is not None and not settings.collection else watched(settings)
+        FileStore(settings.cursor_dir, settings.pipeline_name, source).save(
+            Position(time=Timestamp(int(start.timestamp()), 0))
+        )
+
+
+def _require_named(settings: Settings) -> None:
+    if not settings.name and not settings.topic:
+        raise ConfigInvalid(
+            "--name is missing", hint="name the pipeline, or give the --collection and --topic of its watch"
+        )
+
+
+def _line(directory: Path, name: str, cursor: Cursor | None) -> str:
+    if cursor is None:
+        return f"{name}  no cursor in {directory}"
+    saved = cursor.saved_at.isoformat(sep=" ", timespec="seconds")
+    return f"{name}  {cursor.source}  {cursor.phase}  {_where(cursor)}  saved {saved}"
+
+
+def _where(cursor: Cursor) -> str:
+    if cursor.time is None or cursor.clock is None:
+        return "at a position without a time"
+    return f"at {cursor.clock.isoformat(sep=' ')} ({cursor.time.t}.{cursor.time.i})"

@@ -1,0 +1,42 @@
+"""Where log lines go and how they look: standard error, for a person on a terminal, as JSON elsewhere."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+
+def configure(log_format: Literal["console", "json"] | None, *, debug: bool) -> None:
+    """Send every line to standard error; standard output belongs to the command's own result."""
+    console = log_format == "console" or (log_format is None and sys.stderr.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if console else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.StackInfoRenderer(),
+            *([] if console else [structlog.processors.format_exc_info]),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.INFO),
+        logger_factory=_StderrLogger,
+        cache_logger_on_first_use=False,
+    )
+    logging.getLogger("librdkafka").setLevel(logging.DEBUG if debug else logging.CRITICAL)
+
+
+class _StderrLogger(structlog.PrintLogger):
+    """Looks `sys.stderr` up for each line, so that the live line can stand below the log."""
+
+    def __init__(self, *_: object) -> None:
+        super().__init__(sys.stderr)
+
+    def msg(self, message: str) -> None:
+        print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is where log lines are printed
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg

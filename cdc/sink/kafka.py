@@ -1,0 +1,191 @@
+"""Records into Kafka; acknowledgements back to the batch they belong to."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from cdc import metrics
+from cdc.config import KafkaSettings
+from cdc.errors import CdcError, Poison, SinkUnreachable, Unencodable
+from cdc.events import Operation, Pending, Records, Rejected, cluster_time
+from cdc.metrics import timed
+from cdc.sink.kafka_errors import translate
+from cdc.sink.topics import Topics
+
+log = structlog.get_logger("cdc")
+
+OPEN_SECONDS = 5.0
+PROBE_SECONDS = 1.0
+
+Letter = tuple[bytes | None, bytes]
+
+
+class KafkaSink:
+    """Implements `pipeline.Sink`. Callbacks of the producer run inside `poll` and `flush`, on the caller's thread."""
+
+    def __init__(
+        self, settings: KafkaSettings, topics: Topics, *, name: str, letter: Callable[[Rejected], Letter]
+    ) -> None:
+        self._name = name
+        self._topics = topics
+        self._letter = letter
+        self._letters: deque[tuple[Letter, Pending]] = deque()
+        self._failure: CdcError | None = None
+        self._denied: CdcError | None = None
+        self._down = False
+        config = {**settings.producer_config(name), "error_cb": self._on_error}
+        try:
+            self._producer = Producer(config, logger=logging.getLogger("librdkafka"))
+        except KafkaException as error:
+            raise translate(error.args[0], hosts=topics.hosts) from error
+
+    @timed("kafka.open")
+    def open(self) -> None:
+        try:
+            self._producer.list_topics(timeout=OPEN_SECONDS)
+        except KafkaException as error:
+            self._producer.poll(0)
+            raise self._denied or translate(error.args[0], hosts=self._topics.hosts) from error
+        self._topics.open()
+
+    def produce(self, records: Records, start: int, slot: Pending) -> int:
+        produce = self._producer.produce
+        delivered = self._callback(slot)
+        namespace, operation, topic, tombstones = None, None, None, False
+        sent, index = 0, start
+        try:
+            for index in range(start, len(records)):
+                if records.namespaces[index] is not namespace or records.operations[index] is not operation:
+                    namespace, operation = records.namespaces[index], records.operations[index]
+                    topic = self._topics.route(namespace, operation)
+                    tombstones = topic is not None and topic.tombstones and operation is Operation.DELETE
+                if topic is None:
+                    continue
+                key, value, ms = records.keys[index], records.values[index], records.times_ms[index]
+                fits = len(key) + len(value) <= topic.room
+                on_delivery = delivered if fits else partial(self._large, slot, _place(records, index))
+                produce(topic.name, value, key, on_delivery=on_delivery, timestamp=ms)
+                sent += 1
+                if tombstones:
+                    produce(topic.name, None, key, on_delivery=delivered, timestamp=ms)
+                    sent += 1
+        except BufferError:
+            return index
+        except KafkaException as error:
+            self._refused(translate(error.args[0], hosts=self._topics.hosts), _place(records, index), slot)
+            return index + 1
+        finally:
+            slot.expect(sent)
+        return len(records)
+
+    def reject(self, rejected: Rejected, slot: Pending) -> None:
+        self._send_letter(Unencodable, rejected, slot)
+
+    def poll(self, seconds: float) -> None:
+        self._producer.poll(seconds)
+        self._produce_letters()
+        if self._failure is not None:
+            raise self._failure
+
+    @timed("kafka.flush")
+    def flush(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (len(self._producer) or self._letters) and self._failure is None and time.monotonic() < deadline:
+            self._producer.poll(0.05)
+            self._produce_letters()
+
+    def missing(self) -> str | None:
+        """Asks the brokers only after they were all seen down, since an idle producer does not notice a return."""
+        if not self._down:
+            return None
+        try:
+            self._producer.list_topics(timeout=PROBE_SECONDS)
+        except KafkaException:
+            return f"Kafka at {self._topics.hosts} cannot be reached"
+        self._down = False
+        return None
+
+    def close(self) -> None:
+        self._letters.clear()
+        self._producer.purge()
+        self._producer.poll(0)
+
+    def _callback(self, slot: Pending) -> Callable[[KafkaError | None, Message], None]:
+        acknowledge = slot.acknowledge
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is None:
+                acknowledge()
+            else:
+                self._undelivered(error, message)
+
+        return delivered
+
+    def _large(self, slot: Pending, place: Rejected, error: KafkaError | None, message: Message) -> None:
+        """The delivery of a record that the broker may find too large: only it remembers the event's place."""
+        if error is None:
+            slot.acknowledge()
+            return
+        ours = translate(error, hosts=self._topics.hosts, topic=message.topic())
+        if isinstance(ours, Poison):
+            self._refused(ours, place, slot)
+            slot.acknowledge()
+        else:
+            self._undelivered(error, message)
+
+    def _undelivered(self, error: KafkaError, message: Message) -> None:
+        if self._failure is None:
+            self._failure = translate(error, hosts=self._topics.hosts, topic=message.topic())
+
+    def _refused(self, error: CdcError, place: Rejected, slot: Pending) -> None:
+        """A record that can never be delivered becomes a dead letter; anything else ends the attempt."""
+        if not isinstance(error, Poison):
+            self._failure = error
+            return
+        try:
+            self._send_letter(type(error), place, slot, reason=str(error))
+        except Poison as poison:
+            self._failure = poison
+
+    def _send_letter(self, kind: type[Poison], rejected: Rejected, slot: Pending, *, reason: str | None = None) -> None:
+        rejected = rejected if reason is None else rejected._replace(reason=reason)
+        if self._topics.dead_letter is None:
+            happened = cluster_time({"_data": rejected.token})
+            when = f"at {happened.as_datetime()}" if happened else "in the load"
+            raise kind(
+                f"{rejected.namespace}: {rejected.operation} {when}: {rejected.reason}",
+                hint="set --dead-letter-topic to go on without such events; the cursor stays before this one",
+            )
+        metrics.DEAD_LETTERS.labels(self._name, kind.__name__).inc()
+        slot.expect(1)
+        self._letters.append((self._letter(rejected), slot))
+
+    def _produce_letters(self) -> None:
+        while self._letters and self._topics.dead_letter is not None:
+            (key, value), slot = self._letters[0]
+            try:
+                self._producer.produce(self._topics.dead_letter, value, key, on_delivery=self._callback(slot))
+            except BufferError:
+                return
+            self._letters.popleft()
+
+    def _on_error(self, error: KafkaError) -> None:
+        ours = translate(error, hosts=self._topics.hosts)
+        if error.fatal():
+            self._failure = ours
+        elif not isinstance(ours, SinkUnreachable):
+            self._denied = ours
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down:  # noqa: SLF001 - a public code
+            self._down = True
+            log.warning("Kafka cannot be reached; records wait", kafka=self._topics.hosts, pipeline=self._name)
+
+
+def _place(records: Records, index: int) -> Rejected:
+    return Rejected(
+        records.namespaces[index], records.operations[index], records.keys[index], records.tokens[index], reason=""
+    )

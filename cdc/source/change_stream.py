@@ -1,0 +1,163 @@
+"""One change stream, reply by reply, as raw BSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bson.codec_options import CodecOptions
+from bson.timestamp import Timestamp
+from pymongo import MongoClient
+from pymongo.command_cursor import RawBatchCommandCursor
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from cdc.config import MongoSettings
+from cdc.events import Batch, Position
+from cdc.metrics import timed
+
+DOCUMENT_CHANGES = ["insert", "update", "replace", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is watched: a database, or some of its collections, less what `match` filters out on the server."""
+
+    database: str
+    collections: Sequence[str]
+    match: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """How updates get their document, and every change the one it replaced, by the names of our options."""
+
+    full_document: Literal["lookup", "required", "when-available", "off"]
+    before: Literal["off", "when-available", "required"]
+
+    def options(self) -> dict[str, str]:
+        """As options of `$changeStream`."""
+        full = {"lookup": "updateLookup", "required": "required", "when-available": "whenAvailable", "off": "default"}
+        options = {"fullDocument": full[self.full_document]}
+        if self.before != "off":
+            options["fullDocumentBeforeChange"] = full[self.before]
+        return options
+
+
+class ReplyTap(CommandListener):
+    """Remembers of the last cursor reply what PyMongo's raw cursors keep to themselves.
+
+    Commands are observed on the thread that runs them, so the reader's thread reads what its own last call left.
+    """
+
+    def __init__(self) -> None:
+        self.token: Mapping[str, Any] | None = None
+        self.server_time: Timestamp | None = None
+        self.address: tuple[str, int] | None = None
+
+    def started(self, event: CommandStartedEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        cursor = event.reply.get("cursor")
+        if cursor is None:
+            return
+        self.token = cursor.get("postBatchResumeToken", self.token)
+        self.server_time = event.reply.get("operationTime", self.server_time)
+        host, port = event.connection_id[0], event.connection_id[1]
+        self.address = (host, port or 0)
+
+
+class ChangeStream:
+    """Opened at a position; reopened by itself after an invalidate, which ends a stream on the server's side."""
+
+    def __init__(
+        self,
+        client: MongoClient[dict[str, Any]],
+        tap: ReplyTap,
+        scope: Scope,
+        options: Mapping[str, Any],
+        settings: MongoSettings,
+    ) -> None:
+        self._client = client
+        self._tap = tap
+        self._scope = scope
+        self._options = options
+        self._settings = settings
+        self._cursor: RawBatchCommandCursor[Any] | None = None
+
+    @timed("change_stream.open")
+    def open(self, position: Position) -> Position:
+        """Open after the position's token, else at its time, else now; gives the position it stands at.
+
+        Always with `startAfter`, which unlike `resumeAfter` also takes the token of an invalidate:
+        https://www.mongodb.com/docs/manual/changeStreams/#startafter-for-change-streams
+        """
+        start: dict[str, Any] = dict(self._options)
+        if position.token is not None:
+            start["startAfter"] = position.token
+        elif position.time is not None:
+            start["startAtOperationTime"] = position.time
+        database = self._client[self._scope.database]
+        # A cursor belongs to the session that opened it. PyMongo offers raw batches of a whole database's stream only
+        # through the cursor class itself: the first reply is left empty and handed to it.
+        session = self._client.start_session()
+        reply = database.command(
+            {
+                "aggregate": self._scope.collections[0] if len(self._scope.collections) == 1 else 1,
+                "pipeline": [{"$changeStream": start}, *self._filters()],
+                "cursor": {"batchSize": 0},
+            },
+            session=session,
+        )
+        self._cursor = RawBatchCommandCursor(
+            database.get_collection("$cmd.aggregate", codec_options=CodecOptions()),
+            reply["cursor"],
+            self._tap.address,
+            batch_size=self._settings.batch_size,
+            max_await_time_ms=self._settings.max_await_time_ms,
+            session=session,
+        )
+        return self._position()
+
+    def batches(self) -> Iterator[Batch]:
+        """A batch for every reply of the server, empty ones included, for ever."""
+        while True:
+            cursor = self._cursor
+            if cursor is None:
+                return
+            raw = cursor.try_next()
+            yield Batch(raw or b"", self._position(), server_time=self._tap.server_time)
+            if not cursor.alive and self._cursor is not None:
+                self.open(self._position())
+
+    def close(self) -> None:
+        cursor, self._cursor = self._cursor, None
+        if cursor is not None:
+            cursor.close()
+
+    def _position(self) -> Position:
+        if self._tap.token is None:
+            return Position()
+        return Position.of_token(self._tap.token)
+
+    def _filters(self) -> list[dict[str, Any]]:
+        """On the server, so that what is filtered out costs no transfer; collection events always pass."""
+        filters: list[dict[str, Any]] = []
+        names = list(self._scope.collections)
+        if len(names) > 1:
+            filters.append(
+                {
+                    "$match": {
+                        "$or": [
+                            {"ns.coll": {"$in": names}},
+                            {"to.coll": {"$in": names}},
+                            {"operationType": {"$in": ["dropDatabase", "invalidate"]}},
+                        ]
+                    }
+                }
+            )
+        if self._scope.match:
+            filters.append({"$match": {"$or": [self._scope.match, {"operationType": {"$nin": DOCUMENT_CHANGES}}]}})
+        return filters

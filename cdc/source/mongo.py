@@ -1,0 +1,130 @@
+"""The MongoDB client: how it is made, what kind of server it met, and what its errors mean."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    ExecutionTimeout,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WTimeoutError,
+)
+from pymongo.monitoring import CommandListener
+
+from cdc.config import MongoSettings
+from cdc.errors import AccessDenied, CdcError, ConfigInvalid, HistoryLost, SourceUnreachable, TooLarge
+
+DENIED = frozenset({11, 13, 18, 8000})
+"""UserNotFound, Unauthorized, AuthenticationFailed, AtlasError."""
+HISTORY = frozenset({260, 280, 286})
+"""InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost."""
+RESUMABLE = frozenset({6, 7, 43, 63, 89, 91, 133, 134, 150, 175, 189, 202, 211, 234, 237, 262, 290, 317, 358, 384})
+RESUMABLE |= frozenset({9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 50})
+"""Network, elections, shutdown, cursors gone, stale routing:
+https://github.com/mongodb/specifications/blob/master/source/change-streams/change-streams.md#resumable-error"""
+REFUSED_FILTER = frozenset({2, 9, 14, 15, 40, 40324, 168, 17287, 17276, 16020, 16410})
+NOT_REPLICATED = 40573
+ON_VIEW = 166
+EVENT_TOO_LARGE = 10334
+
+WIRE_6_0 = 17
+"""The wire version of MongoDB 6.0, the first with `showExpandedEvents`."""
+
+
+def connect(
+    settings: MongoSettings, *, app: str, listeners: Sequence[CommandListener] = ()
+) -> MongoClient[dict[str, Any]]:
+    """A pooled client; nothing is sent before its first use."""
+    uri, options = settings.connection()
+    with translated(settings):
+        return MongoClient(uri, appname=app[:128], event_listeners=list(listeners), **options)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What `hello` says of the server."""
+
+    expanded_events: bool
+
+    @classmethod
+    def of(cls, client: MongoClient[dict[str, Any]], settings: MongoSettings) -> "Server":
+        with translated(settings):
+            hello = client.admin.command("hello")
+        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+            raise ConfigInvalid(
+                f"MongoDB at {_hosts(settings)} is a standalone server, which has no change streams",
+                hint="make it a replica set of one: start mongod with --replSet rs0, then run rs.initiate() in mongosh",
+            )
+        return cls(expanded_events=hello.get("maxWireVersion", 0) >= WIRE_6_0)
+
+
+@contextmanager
+def translated(settings: MongoSettings, *, match: bool = False) -> Iterator[None]:
+    """Raise PyMongo's errors as ours; with `match`, a refused filter is the user's."""
+    try:
+        yield
+    except PyMongoError as error:
+        if (ours := translate(error, settings, match=match)) is None:
+            raise
+        raise ours from error
+
+
+def translate(error: PyMongoError, settings: MongoSettings, *, match: bool = False) -> CdcError | None:
+    """What the error means to the loop, or None for one that only a bug can explain."""
+    where = f"MongoDB at {_hosts(settings)}"
+    if isinstance(error, OperationFailure):
+        return _refusal(error, where, settings.database, match=match)
+    if isinstance(error, ConfigurationError | InvalidURI):
+        return ConfigInvalid(
+            f"--mongo-uri: {error}", hint="see https://www.mongodb.com/docs/manual/reference/connection-string/"
+        )
+    if isinstance(error, ServerSelectionTimeoutError):
+        return SourceUnreachable(f"{where} cannot be reached", hint="is it running, and is --mongo-uri right?")
+    if isinstance(error, ConnectionFailure | AutoReconnect | WTimeoutError | ExecutionTimeout):
+        return SourceUnreachable(f"{where} closed the connection", hint="it is tried again")
+    if isinstance(error, DocumentTooLarge):
+        return TooLarge(f"{where}: the command is larger than the server takes", hint="shorten --match")
+    return None
+
+
+def _refusal(error: OperationFailure, where: str, database: str, *, match: bool) -> CdcError | None:
+    code, details = error.code or 0, error.details or {}
+    name = details.get("codeName", code)
+    ours: CdcError | None = None
+    if code in DENIED:
+        grant = f'db.getSiblingDB("admin").grantRolesToUser("USER", [{{role: "read", db: "{database}"}}])'
+        ours = AccessDenied(
+            f"{where} refuses access to {database!r} ({name})", hint=f"{grant}, or mend user, password and auth_source"
+        )
+    elif code in HISTORY:
+        ours = HistoryLost(f"{where} no longer has the saved position ({name})", hint="see --on-history-lost")
+    elif code == NOT_REPLICATED:
+        ours = ConfigInvalid(f"{where} has no change streams: not a replica set", hint="run rs.initiate() on it")
+    elif code == EVENT_TOO_LARGE:
+        ours = TooLarge(
+            f"{where}: the next event is larger than 16 MiB and cannot be read",
+            hint="leave the images out: --full-document off --before off",
+        )
+    elif code in RESUMABLE or error.has_error_label("ResumableChangeStreamError"):
+        ours = SourceUnreachable(f"{where} ended the stream ({name})", hint="it is opened again")
+    elif code == ON_VIEW:
+        ours = ConfigInvalid("--collection: a view has no changes of its own", hint="watch what it is made from")
+    elif match and code in REFUSED_FILTER:
+        ours = ConfigInvalid(
+            f"--match: the server refuses it: {details.get('errmsg', name)}",
+            hint="write a filter as for $match, on the fields of a change event",
+        )
+    return ours
+
+
+def _hosts(settings: MongoSettings) -> str:
+    return ", ".join(settings.addresses())
