@@ -1,10 +1,9 @@
 from collections import Counter
 
+from bson.timestamp import Timestamp
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
-
-from bson.timestamp import Timestamp
 
 from cdc.events import Operation, Position
 from cdc.ledger import Ledger, Slot
