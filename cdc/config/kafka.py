@@ -164,6 +164,7 @@ class KafkaSettings(BaseModel):
     )
     properties: Table = Field(
         default_factory=dict,
+        repr=False,  # some of them are secrets
         description="Any librdkafka property by its own name; in the file, any key of `kafka` with a dot in it.",
     )
 

@@ -1,6 +1,7 @@
 """One `Settings` from flags, environment, file and defaults, and where each value came from."""
 
 import os
+import re
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,10 +97,8 @@ def _explain(error: ErrorDetails, stated: Mapping[str, Stated]) -> ConfigInvalid
         return ConfigInvalid(f"{' and '.join(_written(name, stated) for name in named)}: {misfit}", hint=misfit.hint)
     setting = _setting(error["loc"])
     value = "the value" if setting in SECRETS else quoted(error["input"])
-    expected = error["msg"].removeprefix("Input ")
-    hint = (
-        "put the value in quotes" if error["type"] == "string_type" else f"write a value that fits: {describe(setting)}"
-    )
+    expected = re.sub("^(Input|Path) ", "", error["msg"])
+    hint = "put the value in quotes" if error["type"] == "string_type" else f"{setting}: {describe(setting)}"
     return ConfigInvalid(f"{_written(setting, stated)}: {value} {expected}", hint=hint)
 
 

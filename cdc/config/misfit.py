@@ -16,8 +16,8 @@ class MisfitError(ValueError):
 
 
 def quoted(value: object) -> str:
-    """The value as an error may repeat it: never one that could be a URI with a password in it."""
+    """The value as an error may repeat it: never one that could have a password in it, as a URI or a mapping has."""
     text = repr(value)
-    if "@" in text or "//" in text:
+    if isinstance(value, dict | list | tuple) or "@" in text or "//" in text:
         return "the value"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

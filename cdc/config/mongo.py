@@ -38,7 +38,9 @@ def _parse(uri: str) -> dict[str, Any]:
     """The URI's parts, without asking DNS: an SRV name is parsed as the host it is."""
     srv = uri.startswith(_SRV)
     if srv:
-        uri = re.sub(r"(?i)(?<=[?&])srv\w+=[^&]*&?", "", f"mongodb://{uri.removeprefix(_SRV)}")
+        place, _, options = uri.removeprefix(_SRV).partition("?")
+        options = "&".join(option for option in options.split("&") if not option.lower().startswith("srv"))
+        uri = f"mongodb://{place}?{options}"
     parsed = parse_uri(uri, default_port=None if srv else 27017)
     if srv and (len(parsed["nodelist"]) != 1 or parsed["nodelist"][0][1] is not None):
         raise InvalidURI("an SRV name is one host without a port")

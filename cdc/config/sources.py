@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from cdc.config.misfit import quoted
 from cdc.config.settings import Settings
 from cdc.config.values import nearest
 from cdc.errors import ConfigInvalid
@@ -158,4 +159,4 @@ def _flat(document: dict[Any, Any], path: Path) -> Iterator[tuple[str, Any]]:
 
 def _unknown(name: str, place: str, near: str | None) -> ConfigInvalid:
     meant = f": did you mean {near!r}?" if near else ""
-    return ConfigInvalid(f"unknown setting {name!r} in {place}{meant}", hint=_SCHEMA_HINT)
+    return ConfigInvalid(f"unknown setting {quoted(name)} in {place}{meant}", hint=_SCHEMA_HINT)

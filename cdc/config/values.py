@@ -109,18 +109,21 @@ def _start(value: object) -> object:
 
 
 def _moment(value: object) -> datetime:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime.combine(value, time())
     try:
-        if isinstance(value, str):
-            value = float(value) if re.fullmatch(r"-?\d+(\.\d+)?", value) else datetime.fromisoformat(value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            value = datetime.fromtimestamp(value, UTC)
+        match value:
+            case datetime():
+                moment = value
+            case date():
+                moment = datetime.combine(value, time())
+            case int() | float() if not isinstance(value, bool):
+                moment = datetime.fromtimestamp(value, UTC)
+            case str() if re.fullmatch(r"-?\d+(\.\d+)?", value):
+                moment = datetime.fromtimestamp(float(value), UTC)
+            case _:
+                moment = datetime.fromisoformat(str(value))
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         raise MisfitError(f"{quoted(value)} is not a time", hint=_TIME_HINT) from None
-    if not isinstance(value, datetime):
-        raise MisfitError(f"{quoted(value)} is not a time", hint=_TIME_HINT)
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _match(value: object) -> object:
@@ -131,8 +134,10 @@ def _match(value: object) -> object:
         match = json_util.loads(value if isinstance(value, str) else json_util.dumps(value))
     except json.JSONDecodeError as error:
         raise MisfitError(f"not JSON from character {error.pos + 1} on: {error.msg}", hint=_MATCH_HINT) from None
-    except (ValueError, TypeError, KeyError, OverflowError, BSONError) as error:
+    except (ValueError, BSONError) as error:
         raise MisfitError(f"not Extended JSON: {error}", hint=_MATCH_HINT) from None
+    except (TypeError, KeyError, AttributeError, ArithmeticError):
+        raise MisfitError("a typed value ($oid, $date, …) is not in Extended JSON's form", hint=_MATCH_HINT) from None
     if not isinstance(match, dict):
         raise MisfitError("not a JSON object", hint=_MATCH_HINT)
     for operation in _operations(match):
