@@ -43,7 +43,9 @@ def _print(rows: "list[Row]") -> None:
     cells = [(row.setting, _text(row.value), row.origin) for row in rows]
     console = Console()
     if console.is_terminal:
-        table = Table("setting", "value", "from")
+        table = Table()
+        for title in ("setting", "value", "from"):
+            table.add_column(title, overflow="fold")
         for line in cells:
             table.add_row(*(Text(cell) for cell in line))
         console.print(table)

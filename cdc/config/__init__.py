@@ -4,7 +4,7 @@ from cdc.config.kafka import KafkaSettings
 from cdc.config.load import Loaded, Row, load
 from cdc.config.mongo import MongoSettings
 from cdc.config.settings import Settings
-from cdc.config.sources import SETTINGS, describe, env_name, flag_name
+from cdc.config.sources import SETTINGS, describe, env_name
 
 __all__ = [
     "SETTINGS",
@@ -15,6 +15,5 @@ __all__ = [
     "Settings",
     "describe",
     "env_name",
-    "flag_name",
     "load",
 ]
