@@ -1,0 +1,5 @@
+"""Raw BSON to Kafka records: read `encoder.py` first."""
+
+from cdc.encode.encoder import Encoder
+
+__all__ = ["Encoder"]

@@ -1,0 +1,90 @@
+"""Batches of raw BSON into columns of records.
+
+Each document is decoded in C and written by orjson (`relaxed`); one for which that would lose something is read again
+by the walk over its bytes (`walked`, `pure`), which defines the output. Both give the same fields to the same form.
+"""
+
+from collections.abc import Iterator
+from struct import Struct
+
+import orjson
+from bson.errors import BSONError
+
+from cdc.encode.changes import Changes
+from cdc.encode.pure import malformed
+from cdc.encode.record import Form, Record
+from cdc.encode.relaxed import decode, loses
+from cdc.encode.rows import Rows
+from cdc.errors import Unencodable
+from cdc.events import Batch, Records, Rejected
+
+_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
+_SMALLEST = 5  # bytes of an empty document
+
+_length = Struct("<i").unpack_from
+
+
+class Encoder:
+    """Makes the records of one pipeline, `name`, in the words of one `version` of `cdc`.
+
+    `full_document` and `before` are the images the stream was opened with, as the options name them.
+    """
+
+    def __init__(self, *, name: str, version: str, full_document: str, before: str) -> None:
+        self._changes = Changes(name=name, version=version, full_document=full_document, before=before)
+        self._read = orjson.dumps({"name": name, "version": version, "snapshot": True, "image": "event"})
+
+    def encode(self, batch: Batch) -> Records:
+        """A batch's records; what cannot become one is among `rejected`. `UnknownOperation` ends the run (I5)."""
+        form = self._form(batch)
+        made, rejected = [], []
+        for raw in _documents(batch.raw):
+            try:
+                made.append(_quick(form, raw) or _exact(form, raw))
+            except Unencodable as error:
+                rejected.append(form.rejected(raw, str(error)))
+        return _columns(made, rejected)
+
+    def _form(self, batch: Batch) -> Form:
+        if batch.namespace is None:
+            return self._changes
+        if batch.position.time is None:
+            raise ValueError("documents that were read need the time they were read at")
+        return Rows(batch.namespace, batch.position.time, self._read)
+
+
+def _columns(made: list[Record], rejected: list[Rejected]) -> Records:
+    if not made:
+        return Records(rejected=rejected)
+    namespaces, operations, keys, values, times_ms, tokens = map(list, zip(*made, strict=True))
+    return Records(namespaces, operations, keys, values, times_ms, tokens, rejected)
+
+
+def _quick(form: Form, raw: bytes) -> Record | None:
+    try:
+        fields = decode(raw)
+        record, blanks = form.record(raw, fields)
+    except (*_MISSHAPEN, BSONError, Unencodable):
+        return None
+    nulls = record[3].count(b"null") > blanks
+    return None if loses(raw, fields, nulls=nulls, start=form.start) else record
+
+
+def _exact(form: Form, raw: bytes) -> Record:
+    fields = form.walk(raw)
+    try:
+        record, _ = form.record(raw, fields)
+    except _MISSHAPEN as reason:
+        raise malformed(f"not the shape of a change event: {reason!r}") from reason
+    return record
+
+
+def _documents(raw: bytes) -> Iterator[bytes]:
+    """The documents one after another; where a length is broken, all that is left comes as the last."""
+    pos = 0
+    while pos < len(raw):
+        end = pos + _length(raw, pos)[0] if pos + _SMALLEST <= len(raw) else pos
+        if not pos + _SMALLEST <= end <= len(raw):
+            end = len(raw)
+        yield raw[pos:end]
+        pos = end

@@ -1,0 +1,88 @@
+"""The Kafka key: `{"_id":…}`, the same bytes for the same document and for no other (I4).
+
+MongoDB compares numbers by value whatever their type, and a replace may change the type of an `_id`: 1, 1.0 and
+NumberDecimal("1.00") are one document. So numbers have one spelling here: integers in the range of int64 as digits,
+what a double holds exactly as that double, the rest as normalised decimals. A symbol equals the string of its text.
+A field name inside `_id` that begins with `$` gets one more, so that no document looks like an ObjectId.
+"""
+
+from binascii import hexlify
+from decimal import Context, Decimal
+from struct import pack, unpack_from
+
+import orjson
+from bson import Binary, Decimal128, Int64, ObjectId
+
+from cdc.encode.pure import (
+    SCALARS,
+    Dialect,
+    binary_text,
+    double,
+    elements,
+    field_name,
+    malformed,
+    regex_text,
+    string,
+)
+
+_INT64 = 2**63
+_DECIMAL128 = Context(prec=34)
+
+
+def quick_key(value: object) -> bytes | None:
+    """The key of a decoded `_id` of the commonest types, or None where `key_of` must read its bytes.
+
+    For these the key is also the relaxed JSON of the document `{_id: value}`.
+    """
+    kind = type(value)
+    if kind is ObjectId:
+        return b'{"_id":{"$oid":"%b"}}' % hexlify(value.binary)  # type: ignore[attr-defined]
+    if kind is str:
+        return b'{"_id":%b}' % orjson.dumps(value)
+    if kind is int or kind is Int64:
+        return b'{"_id":%d}' % value  # type: ignore[str-format]
+    if kind is Binary:
+        return b'{"_id":%b}' % binary_text(value.subtype, value)  # type: ignore[attr-defined,arg-type]
+    return None
+
+
+def key_of(raw: bytes, start: int = 0) -> bytes:
+    """The key of the document at `start`; `Unencodable` where it is malformed or has no `_id`."""
+    for element in elements(raw, start):
+        if element.name == "_id":
+            return b'{"_id":%b}' % _KEY.field(raw, element)
+    raise malformed("the document has no _id")
+
+
+def _name(raw: bytes) -> bytes:
+    return field_name(b"$" + raw if raw.startswith(b"$") else raw)
+
+
+def _double(raw: bytes, pos: int) -> tuple[bytes, int]:
+    text, end = double(raw, pos)
+    value: float = unpack_from("<d", raw, pos)[0]
+    return (b"%d" % int(value) if _whole(value) else text), end
+
+
+def _decimal(raw: bytes, pos: int) -> tuple[bytes, int]:
+    end = pos + 16
+    value = Decimal128.from_bid(raw[pos:end]).to_decimal()
+    if _whole(value):
+        return b"%d" % int(value), end
+    nearest = float("nan") if value.is_nan() else float(value)
+    if value.is_finite() and nearest != value:
+        return b'{"$numberDecimal":"%b"}' % str(value.normalize(_DECIMAL128)).encode(), end
+    return double(pack("<d", nearest), 0)[0], end
+
+
+def _whole(value: float | Decimal) -> bool:
+    return -_INT64 <= value < _INT64 and value == int(value)
+
+
+def _regex(raw: bytes, pos: int) -> tuple[bytes, int]:
+    pattern = raw.index(0, pos)
+    options = raw.index(0, pattern + 1)
+    return regex_text(raw[pos:pattern], raw[pattern + 1 : options]), options + 1
+
+
+_KEY = Dialect({**SCALARS, 0x01: _double, 0x0B: _regex, 0x0E: string, 0x13: _decimal}, _name)

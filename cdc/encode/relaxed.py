@@ -1,0 +1,91 @@
+"""The fast way to the text of `pure.RELAXED`: the C decoder and orjson, wherever the two lose nothing.
+
+They lose silently: symbols become strings, undefined becomes null, code becomes a string, and orjson writes NaN and
+infinities as null. `loses` finds these from the bytes. What else has no quick form makes `dumps` raise.
+"""
+
+import re
+from binascii import hexlify
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import bson
+import orjson
+from bson import Binary, Decimal128, MaxKey, MinKey, ObjectId, Timestamp
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.datetime_ms import DatetimeMS
+from orjson import Fragment
+
+from cdc.encode.pure import binary_text, date_text
+
+OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+
+_FIRST_YEAR = 1970
+_ORJSON = orjson.OPT_PASSTHROUGH_DATETIME
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """A whole document; `bson.errors.InvalidBSON` where it is malformed."""
+    return bson.decode(raw, OPTIONS)
+
+
+def dumps(value: object) -> bytes:
+    """The JSON of a decoded value; `orjson.JSONEncodeError` where only the walk over its bytes can tell."""
+    return orjson.dumps(value, _render, _ORJSON)
+
+
+def loses(raw: bytes, decoded: Mapping[str, Any], *, nulls: bool, start: Callable[[bytes], int]) -> bool:
+    """Whether decoding `raw`, or writing it as JSON, may have lost something; true at times where it has not.
+
+    `nulls`: its JSON holds a null. `start` tells the offset where its user data begins.
+    """
+    code = b"\x0d" in raw or b"\x0f" in raw
+    if not (nulls or code or b"\x0e" in raw):
+        return False
+    begin = start(raw)
+    if code and (any(_CODE(raw, begin)) or any(_SCOPED(raw, begin))):
+        return True
+    if nulls and any(_NOT_FINITE(raw, begin)):
+        return True
+    suspect = any(_SYMBOL(raw, begin)) or (nulls and any(_UNDEFINED(raw, begin)))
+    return suspect and bson.encode(decoded, codec_options=OPTIONS) != raw
+
+
+def _find(kind: bytes, value: bytes) -> Callable[[bytes, int], list[bytes]]:
+    """Looks for fields of a type by the look of their values: non-empty hits where there may be one.
+
+    A field is its type, a name, NUL and the value. All candidates before one NUL share what follows it, so the search
+    may go on behind it: linear, whatever the text.
+    """
+    return re.compile(kind + rb"[^\x00]*+\x00(?=" + value + rb"|)", re.DOTALL).findall
+
+
+_TEXT = rb"...([\x00\x01])"  # a length below 32 MiB
+_CODE, _SYMBOL, _SCOPED = (_find(kind, _TEXT) for kind in (rb"\x0d", rb"\x0e", rb"\x0f"))
+_NOT_FINITE = _find(rb"\x01", rb".{6}([\xf0-\xff])[\x7f\xff]")
+_UNDEFINED = _find(rb"\x06", rb"(\x00*+(?:[\x01-\x13\x7f\xff]|\Z))")  # ends of documents, then the next field's type
+
+
+def _render(value: object) -> Fragment:
+    return _RENDER[type(value)](value)
+
+
+def _date(value: datetime) -> Fragment:
+    if value.year < _FIRST_YEAR:
+        return Fragment(date_text(int(DatetimeMS(value))))
+    text = value.isoformat(timespec="milliseconds") if value.microsecond else value.isoformat()
+    return Fragment(f'{{"$date":"{text}Z"}}')
+
+
+_RENDER: dict[type, Callable[[Any], Fragment]] = {
+    ObjectId: lambda value: Fragment(b'{"$oid":"%b"}' % hexlify(value.binary)),
+    datetime: _date,
+    DatetimeMS: lambda value: Fragment(date_text(int(value))),
+    Decimal128: lambda value: Fragment(f'{{"$numberDecimal":"{value}"}}'),
+    bytes: lambda value: Fragment(binary_text(0, value)),
+    Binary: lambda value: Fragment(binary_text(value.subtype, value)),
+    Timestamp: lambda value: Fragment(f'{{"$timestamp":{{"t":{value.time},"i":{value.inc}}}}}'),
+    MinKey: lambda _: Fragment(b'{"$minKey":1}'),
+    MaxKey: lambda _: Fragment(b'{"$maxKey":1}'),
+}

@@ -1,0 +1,64 @@
+"""Events by the walk over their bytes: for those the fast way cannot write, and for what is left of a broken one."""
+
+from contextlib import suppress
+from struct import pack
+from typing import Any
+
+from bson.errors import BSONError
+from orjson import Fragment
+
+from cdc.encode.keys import key_of
+from cdc.encode.pure import DOCUMENT, RELAXED, elements, malformed
+from cdc.encode.relaxed import decode
+from cdc.errors import Unencodable
+
+USER_DATA = {"fullDocument", "fullDocumentBeforeChange", "documentKey", "updateDescription", "operationDescription"}
+
+
+def event(raw: bytes) -> dict[str, Any]:
+    """The event's fields: the server's as decoded, user data as JSON; `Unencodable` where it is malformed."""
+    fields: dict[str, Any] = {}
+    server = []
+    for element in elements(raw):
+        if element.name in USER_DATA and element.kind == DOCUMENT:
+            fields[element.name] = document(raw, element.value)
+        else:
+            server.append(raw[element.start : element.end])
+    try:
+        return fields | _decode(b"".join(server))
+    except BSONError as reason:
+        raise malformed(reason) from reason
+
+
+def document(raw: bytes, start: int = 0) -> dict[str, Fragment]:
+    """The fields of the document at `start` as JSON; `Unencodable` where it is malformed."""
+    return {element.name: Fragment(RELAXED.field(raw, element)) for element in elements(raw, start)}
+
+
+def event_key(raw: bytes) -> bytes:
+    """The Kafka key of the document an event is about; `Unencodable` where it names none."""
+    for element in elements(raw):
+        if element.name == "documentKey" and element.kind == DOCUMENT:
+            return key_of(raw, element.value)
+    raise malformed("the event names no document")
+
+
+def remains(raw: bytes) -> dict[str, Any]:
+    """What a broken event still tells of itself, of `_id`, `operationType`, `ns` and, as a Kafka key, `documentKey`.
+
+    Its length may be broken too: it is taken from what there is.
+    """
+    told: dict[str, Any] = {}
+    whole = pack("<i", len(raw) + 1) + raw[4:] + b"\0"
+    with suppress(Unencodable):
+        for element in elements(whole):
+            with suppress(BSONError, Unencodable):
+                if element.name in {"_id", "operationType", "ns"}:
+                    told |= _decode(whole[element.start : element.end])
+                elif element.name == "documentKey" and element.kind == DOCUMENT:
+                    told["documentKey"] = key_of(whole, element.value)
+    return told
+
+
+def _decode(fields: bytes) -> dict[str, Any]:
+    return decode(pack("<i", len(fields) + 5) + fields + b"\0")
