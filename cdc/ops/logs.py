@@ -26,7 +26,17 @@ def configure(log_format: Literal["console", "json"] | None, *, debug: bool) -> 
         logger_factory=_StderrLogger,
         cache_logger_on_first_use=False,
     )
-    logging.getLogger("librdkafka").setLevel(logging.DEBUG if debug else logging.CRITICAL)
+    for name in ("librdkafka", "pymongo"):
+        library = logging.getLogger(name)
+        library.handlers, library.propagate = [_Relay()], False
+        library.setLevel(logging.INFO if debug else logging.CRITICAL)
+
+
+class _Relay(logging.Handler):
+    """What libraries log, among our own lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger("cdc").debug(record.getMessage(), library=record.name)
 
 
 class _StderrLogger(structlog.PrintLogger):

@@ -22,6 +22,8 @@ from cdc.sink.kafka_errors import translate
 log = structlog.get_logger("cdc")
 
 REQUEST_SECONDS = 10.0
+ERRORS_ONLY = 3
+"""librdkafka's `log_level`, as in syslog: what an admin client logs when it is closed is no news."""
 RECORD_OVERHEAD = 512
 """Bytes that a record batch may need beside one record's key and value; a generous bound."""
 SETTLE_SECONDS = 15.0
@@ -79,7 +81,7 @@ class Topics:
         """Find the topic, or make it; raises `ConfigInvalid` where it is missing and must not be made."""
         if name in self._known:
             return self._known[name]
-        admin = AdminClient({**self.settings.client_config("cdc-admin")})
+        admin = AdminClient({**self.settings.client_config("cdc-admin"), "log_level": ERRORS_ONLY})
         topic = self._describe(admin, name)
         if topic is None:
             self._create(admin, name)

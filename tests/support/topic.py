@@ -1,0 +1,130 @@
+"""What a consumer finds in a topic, and whether it is the collection."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from bson import json_util
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+RELAXED = json_util.RELAXED_JSON_OPTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    partition: int
+    offset: int
+    key: bytes
+    raw: bytes | None
+    ms: int
+
+    @property
+    def value(self) -> dict[str, Any]:
+        assert self.raw is not None, "a tombstone has no value"
+        value: dict[str, Any] = orjson.loads(self.raw)
+        return value
+
+    @property
+    def ts(self) -> tuple[int, int]:
+        ts = self.value["ts"]
+        return ts["t"], ts["i"]
+
+
+def partitions(kafka: str, topic: str) -> list[TopicPartition]:
+    """The topic's partitions, none where there is no such topic."""
+    found = AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=10).topics.get(topic)
+    return [TopicPartition(topic, number) for number in (found.partitions if found else ())]
+
+
+def ends(kafka: str, topic: str) -> int:
+    """How many records the topic has, in all partitions."""
+    with _consumer(kafka) as consumer:
+        return sum(consumer.get_watermark_offsets(part, timeout=10)[1] for part in partitions(kafka, topic))
+
+
+def read(kafka: str, topic: str) -> list[Consumed]:
+    """Every record from the beginning to what is the end now, in order within each partition."""
+    with _consumer(kafka) as consumer:
+        parts = partitions(kafka, topic)
+        last = {part.partition: consumer.get_watermark_offsets(part, timeout=10)[1] for part in parts}
+        consumer.assign([TopicPartition(topic, number, 0) for number, end in last.items() if end])
+        records: list[Consumed] = []
+        missing = sum(last.values())
+        while missing:
+            batch = consumer.consume(min(missing, 10_000), timeout=10)
+            assert batch, f"{missing} records of {topic} did not come"
+            for message in batch:
+                error = message.error()
+                assert error is None, error
+                records.append(
+                    Consumed(
+                        message.partition() or 0,
+                        message.offset() or 0,
+                        message.key() or b"",
+                        message.value(),
+                        message.timestamp()[1],
+                    )
+                )
+            missing -= len(batch)
+    return records
+
+
+def last_documents(records: Iterable[Consumed]) -> dict[bytes, Any]:
+    """For each key what its last record leaves: the document, or nothing after a delete."""
+    left: dict[bytes, Any] = {}
+    for record in records:
+        if record.raw is None or record.value["op"] == "delete":
+            left.pop(record.key, None)
+        else:
+            left[record.key] = record.value["after"]
+    return left
+
+
+def rendered(documents: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Documents of a collection as a consumer should see them, by an encoder that is not ours; sorted."""
+    return sorted((orjson.loads(json_util.dumps(doc, json_options=RELAXED)) for doc in documents), key=repr)
+
+
+def differences(records: Iterable[Consumed], documents: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Documents that only the topic or only the collection has; empty when they are equal."""
+    topic = {repr(doc) for doc in last_documents(records).values()}
+    collection = {repr(doc) for doc in rendered(documents)}
+    return sorted(topic ^ collection)
+
+
+def out_of_order(records: Iterable[Consumed]) -> list[bytes]:
+    """Keys whose changes, each counted where it first stands, do not come in order of cluster time."""
+    newest: dict[bytes, tuple[int, int]] = {}
+    seen: set[tuple[bytes, tuple[int, int], str]] = set()
+    wrong = []
+    for record in records:
+        if record.raw is None:
+            continue
+        change = (record.key, record.ts, record.value["op"])
+        if change in seen:
+            continue
+        seen.add(change)
+        if record.ts < newest.get(record.key, (0, 0)):
+            wrong.append(record.key)
+        newest[record.key] = record.ts
+    return wrong
+
+
+class _consumer:  # noqa: N801 - used as a context manager
+    def __init__(self, kafka: str) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": kafka,
+                "group.id": "tests",
+                "enable.auto.commit": "false",
+                "auto.offset.reset": "earliest",
+            }
+        )
+
+    def __enter__(self) -> Consumer:
+        return self._consumer
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
