@@ -188,12 +188,15 @@ class Attempt:
     def _checkpoint(self, *, at_once: bool = False) -> None:
         """Save the frontier (I1) when it is due.
 
-        Where nothing was saved before it is due at once: a load that is killed must begin again at the *same*
-        position, or deletes between the two would be lost (I6).
+        It is due at once where nothing was saved before, since a load that is killed must begin again at the *same*
+        position or deletes between the two would be lost (I6), and when the load is done, which nobody wants again.
         """
         frontier = self._ledger.settle()
         now = time.monotonic()
-        if frontier is None or (now < self._due and self._saved is not None and not at_once):
+        if frontier is None:
+            return
+        at_once = at_once or self._saved is None or frontier.loading != self._saved.loading
+        if now < self._due and not at_once:
             return
         self._due = now + self._parts.bounds.checkpoint_interval
         if frontier != self._saved:

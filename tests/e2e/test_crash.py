@@ -1,14 +1,16 @@
 """SIGKILL at random, and every change is in the topic all the same."""
 
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo import DeleteOne, InsertOne, MongoClient, ReplaceOne, UpdateOne
+from pymongo.collection import Collection
 
 from tests.support import topic as topics
-from tests.support.child import cdc, running
+from tests.support.child import Child, cdc, running
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
@@ -21,7 +23,7 @@ DOCUMENTS = 500
 class Writer:
     """Mixed operations on a few documents, and a log of the deletes."""
 
-    def __init__(self, collection: Any, seed: int) -> None:
+    def __init__(self, collection: Collection[dict[str, Any]], seed: int) -> None:
         self._collection = collection
         self._random = random.Random(seed)
         self._alive: set[int] = set()
@@ -49,30 +51,29 @@ class Writer:
 
 
 def test_killed_at_random_it_loses_nothing(
-    mongo: MongoClient[dict[str, Any]], mongo_uri: str, kafka: str, database: str, topic: str, tmp_path: Path
+    mongo: MongoClient[dict[str, Any]], servers: dict[str, str], database: str, topic: str, tmp_path: Path
 ) -> None:
-    seed = random.randrange(2**32)
-    rng, writer = random.Random(seed), Writer(mongo[database].info, seed)
-    print(f"seed {seed}")
+    writer = Writer(mongo[database].info, seed=random.randrange(2**32))
     args = ["watch", "--collection", "info", "--database", database, "--topic", topic, "--cursor-dir", str(tmp_path)]
-    env = {"CDC_MONGO__URI": mongo_uri, "CDC_KAFKA__BOOTSTRAP_SERVERS": kafka}
+    kafka = servers["CDC_KAFKA__BOOTSTRAP_SERVERS"]
     writer.write(DOCUMENTS)
-    with running(*args, env=env, log=tmp_path / "log") as child:
+    with running(*args, env=servers, log=tmp_path / "log") as child:
         until(lambda: list(tmp_path.glob("*.json")), what="a cursor")
         child.kill()
     writer.deletes.clear()
 
     for _ in range(KILLS):
-        with running(*args, env=env, log=tmp_path / "log") as child:
+        with running(*args, env=servers, log=tmp_path / "log") as child:
             before = topics.ends(kafka, topic)
-            goal = before + rng.randrange(1, OPERATIONS // KILLS)
+            goal = before + random.randrange(1, OPERATIONS // KILLS)
             for _ in range(10):
                 writer.write(OPERATIONS // KILLS // 10)
-            until(lambda: topics.ends(kafka, topic) >= goal or not child.alive, what=f"{goal} records")
+            reached = partial(_reached, kafka, topic, goal, child)
+            until(reached, what=f"{goal} records")
             assert child.alive, child.text
             child.kill()
 
-    last = cdc(*args, "--once", env=env)
+    last = cdc(*args, "--once", env=servers)
     assert last.returncode == 0, last.stderr
     records = topics.read(kafka, topic)
     assert topics.differences(records, mongo[database].info.find()) == []
@@ -82,3 +83,7 @@ def test_killed_at_random_it_loses_nothing(
         if record.value["op"] == "delete":
             deleted.setdefault(record.value["key"]["_id"], set()).add(record.ts)
     assert {key: len(times) for key, times in deleted.items()} == writer.deletes
+
+
+def _reached(kafka: str, topic: str, goal: int, child: Child) -> bool:
+    return topics.ends(kafka, topic) >= goal or not child.alive

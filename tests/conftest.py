@@ -1,0 +1,97 @@
+"""Real servers for the tests: one stack for the session, or whole stacks that a test may break."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from pymongo import MongoClient
+
+from cdc.errors import CdcError
+
+if TYPE_CHECKING:
+    from cdc.local.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Stack]":
+    folder = tmp_path_factory.mktemp("stack")
+    yield _up(folder)
+    _remove(folder)
+
+
+@pytest.fixture
+def own_stack(tmp_path: Path) -> "Iterator[Callable[..., Stack]]":
+    """Starts a stack of the test's own, to stop, kill and start; takes the options of `cdc.local.stack.up`."""
+    folders: list[Path] = []
+
+    def start(**options: Any) -> "Stack":  # noqa: ANN401 - whatever `up` takes
+        folders.append(tmp_path / f"stack-{len(folders)}")
+        return _up(folders[-1], **options)
+
+    yield start
+    for folder in folders:
+        _remove(folder)
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(request: pytest.FixtureRequest) -> str:
+    return os.environ.get("CDC_TEST_MONGO_URI") or str(request.getfixturevalue("stack").mongo_uri)
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> str:
+    """The bootstrap servers."""
+    return os.environ.get("CDC_TEST_KAFKA") or str(request.getfixturevalue("stack").kafka)
+
+
+@pytest.fixture(scope="session")
+def servers(mongo_uri: str, kafka: str) -> dict[str, str]:
+    """The environment in which `cdc` finds the servers."""
+    return {"CDC_MONGO__URI": mongo_uri, "CDC_KAFKA__BOOTSTRAP_SERVERS": kafka}
+
+
+@pytest.fixture(scope="session")
+def mongo(mongo_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
+        yield client
+
+
+@pytest.fixture
+def database(mongo: MongoClient[dict[str, Any]]) -> Iterator[str]:
+    """The name of a database that nobody else uses."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield name
+    mongo.drop_database(name)
+
+
+@pytest.fixture
+def topic() -> str:
+    """The name of a topic that nobody else uses and that does not exist yet."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+def _up(folder: Path, **options: Any) -> "Stack":  # noqa: ANN401 - whatever `up` takes
+    try:
+        from cdc.local import stack  # noqa: PLC0415 - raises where the extra `local` is missing
+    except CdcError as error:
+        _cannot_be_had(error)
+    try:
+        return stack.up(folder, **options)
+    except CdcError as error:
+        _cannot_be_had(error)
+
+
+def _remove(folder: Path) -> None:
+    from cdc.local import stack  # noqa: PLC0415 - see above
+
+    stack.reset(folder)
+
+
+def _cannot_be_had(error: CdcError) -> NoReturn:
+    reason = f"{error}; {error.hint}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
