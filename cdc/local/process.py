@@ -68,12 +68,14 @@ class Process:
             return None
 
     def _found(self) -> psutil.Process | None:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
             ours = abs(process.create_time() - self.started) < _CLOCK_STEP
-            return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.NoSuchProcess:
-            return None
+            # While a killed process still has threads, it still holds its ports and files.
+            over = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() == 1
+            if ours and not over:
+                return process
+        return None
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:

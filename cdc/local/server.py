@@ -31,8 +31,8 @@ class Server(ABC):
     port: int
     settings: Settings
     process: Process | None = None
-    changed: Callable[[], None] = field(default=_unobserved, repr=False)
-    _log_start: int = field(default=0, init=False, repr=False)
+    changed: Callable[[], None] = field(default=_unobserved, repr=False, compare=False)
+    _log_start: int = field(default=0, init=False, repr=False, compare=False)
 
     port_option: ClassVar[str]
     unreachable: ClassVar[type[Retryable]]
