@@ -3,7 +3,6 @@
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from cdc.cli import config, cursor, local, watch
@@ -56,13 +55,14 @@ def main() -> None:
         code = app(standalone_mode=False)
     except CdcError as error:
         _fail(str(error), error.hint, error.exit_code)
-    except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "cdc"
+    except typer.Abort:
+        _fail("aborted", "nothing was changed", ExitCode.CONFIG)
+    except typer.TyperException as error:
+        if not error.format_message():  # the help was shown in its place
+            sys.exit(ExitCode.CONFIG)
+        context: typer.Context | None = getattr(error, "ctx", None)
+        command = context.command_path if context else "cdc"
         _fail(f"{command}: {error.format_message()}", f"see `{command} --help`", ExitCode.CONFIG)
-    except click.ClickException as error:
-        _fail(error.format_message(), "see `cdc --help`", ExitCode.CONFIG)
-    except click.Abort:
-        _fail("aborted", "nothing was changed", ExitCode.BUG)
     sys.exit(code)
 
 

@@ -87,6 +87,7 @@ def _settings(
     start: str | None = None,
 ) -> Any:  # noqa: ANN401 - the type is imported when the command runs
     from cdc.config import load  # noqa: PLC0415
+    from cdc.ops import logs  # noqa: PLC0415
 
     flags = {
         "name": name,
@@ -96,4 +97,6 @@ def _settings(
         "cursor_dir": cursor_dir,
         "from": start,
     }
-    return load(flags, config=config).settings
+    settings = load(flags, config=config).settings
+    logs.configure(settings.log_format, debug=settings.debug)
+    return settings

@@ -18,7 +18,7 @@ Folder = Annotated[
     typer.Option("--dir", help="Holds the servers' data and logs.", show_default="local/ in the user's data folder"),
 ]
 Nodes = Annotated[int | None, typer.Option(help="1 or 3.", show_default="1")]
-Port = Annotated[int | None, typer.Option(min=1024, max=65530, help="The first node's.", show_default="a free one")]
+Port = Annotated[int | None, typer.Option(min=1, max=65530, help="The first node's.", show_default="a free one")]
 Version = Annotated[str | None, typer.Option(help="6.0.5 or 6.0.27.", show_default="6.0.5")]
 
 
