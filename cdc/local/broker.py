@@ -99,6 +99,9 @@ class Broker(Server):
             "transaction.state.log.min.isr": quorum,
             "transaction.state.log.num.partitions": 4,
             "group.initial.rebalance.delay.ms": 0,
+            # A killed broker is let in again only after the session it left behind.
+            "broker.session.timeout.ms": 4000,
+            "broker.heartbeat.interval.ms": 500,
             **self.settings,
         }
 

@@ -103,10 +103,10 @@ class Server(ABC):
 
     def wait(self) -> None:
         """Waits until it serves."""
-        wait_for(lambda: not self.running or self._serves(), _START_SECONDS)
+        settled = wait_for(lambda: not self.running or self._serves(), _START_SECONDS)
         if not self.running:
             raise ConfigInvalid(f"{self.name} ended at its start: {self._reason()}", hint=f"its log is {self.log}")
-        if not self._serves():
+        if not settled:
             raise self.unreachable(
                 f"{self.name} does not answer on {self.address} after {_START_SECONDS} s",
                 hint=f"its log is {self.log}",

@@ -1,6 +1,9 @@
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,19 +97,18 @@ def test_down_leaves_no_process_and_keeps_the_data_which_reset_deletes(own_stack
     assert {file.name for file in stack.folder.iterdir()} == {".lock", "notes.txt"}
 
 
-def test_a_server_is_stopped_killed_and_started_alone(own_stack: Start) -> None:
+def test_a_server_is_killed_and_started_alone(own_stack: Start) -> None:
     stack = own_stack(mongo_nodes=0)
     broker = stack.brokers[0]
     create_topic(stack.kafka, "kept")
-    for end in (broker.kill, broker.stop):
-        before = broker.pid
-        end()
-        assert not broker.running
-        assert not port.accepts(broker.port)
-        broker.start()
-        assert broker.pid not in (None, before)
-        assert status(stack.folder) == stack
-        assert "kept" in topics(stack.kafka)
+    before = broker.pid
+    broker.kill()
+    assert not broker.running
+    assert not port.accepts(broker.port)
+    broker.start()
+    assert broker.pid not in (None, before)
+    assert status(stack.folder) == stack
+    assert "kept" in topics(stack.kafka)
 
 
 def test_three_members_elect_another_primary(own_stack: Start) -> None:
@@ -174,6 +176,19 @@ def test_a_taken_port_is_named_by_its_option(own_stack: Start, tmp_path: Path) -
         with pytest.raises(ConfigInvalid, match=f"{option}: .*{taken}: Address already in use"):
             up(tmp_path / option, **wanted)
         assert not processes(tmp_path / option)
+
+
+def test_two_ups_at_once_start_one_stack(tmp_path: Path) -> None:
+    code = "import pathlib; from cdc.local.stack import up; print(up(pathlib.Path({!r}), brokers=0).mongo[0].pid)"
+    command = [sys.executable, "-c", code.format(str(tmp_path))]
+    begin = partial(subprocess.Popen[str], command, stdout=subprocess.PIPE, text=True)
+    try:
+        with begin() as one, begin() as other:
+            pids = {one.communicate(timeout=60)[0], other.communicate(timeout=60)[0]}
+        assert pids == {f"{process.pid}\n" for process in processes(tmp_path)}
+        assert len(pids) == 1
+    finally:
+        reset(tmp_path)
 
 
 def test_a_standalone_has_no_replica_set(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,21 @@ def test_the_servers_outlive_the_command_that_started_them(folder: Path) -> None
     assert kept.returncode != 0
     assert status(folder)
     assert local("reset", at, "--yes").returncode == 0
+    assert status(folder) is None
+
+
+def test_an_interrupt_while_starting_leaves_nothing(folder: Path) -> None:
+    command = [sys.executable, "-m", "cdc", "local", "up", f"--dir={folder}"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as starting:
+        assert starting.stderr
+        assert any("starting kafka-1" in line for line in starting.stderr)
+        started = status(folder)
+        assert started
+        assert started.mongo[0].running
+        starting.send_signal(signal.SIGINT)
+        starting.communicate(timeout=60)
+    assert starting.returncode != 0
+    assert not started.mongo[0].running
     assert status(folder) is None
 
 

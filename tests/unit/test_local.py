@@ -46,6 +46,12 @@ def test_addresses_follow_from_the_first_ports(tmp_path: Path) -> None:
     assert [node.controllers for node in stack.brokers] == [[20013, 20014, 20015]] * 3
 
 
+def test_a_missing_extra_is_named() -> None:
+    code = "import sys; sys.modules['jgo'] = None; import cdc.local"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.endswith("ConfigInvalid: the embedded servers need jgo\n")
+
+
 def test_no_stack_is_no_error(tmp_path: Path) -> None:
     assert status(tmp_path) is None
 
