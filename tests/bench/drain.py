@@ -1,0 +1,80 @@
+"""How fast what piled up is drained, against what MongoDB alone hands over."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+
+from tests.bench import bare, documents
+from tests.bench.children import Used, measured
+from tests.bench.ground import DATABASE, Ground, token
+
+READ_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """One run: events a second, seconds from its start to the first record, and what the process used."""
+
+    rate: float
+    start_s: float
+    cpu_us: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    bare: Drained
+    cdc: Drained
+
+
+def rounds(ground: Ground, events: int, times: int) -> Iterator[Round]:
+    """The same inserts drained again and again, by the bare reader and by `cdc watch --once` in turn."""
+    collection = ground.collection()
+    cursors = ground.cursors(collection.name)
+    documents.insert(collection, documents.records(events))
+    position = json.dumps(token(cursors))
+    uri = ground.env["CDC_MONGO__URI"]
+    for _ in range(times):
+        command = [sys.executable, "-m", bare.__name__, uri, DATABASE, collection.name, position, str(events)]
+        alone = _bare(measured(command, ground.empty(), ground.env), events)
+        topic = ground.topic({"message.timestamp.type": "LogAppendTime"})
+        used = ground.drain(collection.name, topic, cursors)
+        yield Round(alone, _drained(used, _appended(ground, topic, events)))
+
+
+def _bare(used: Used, events: int) -> Drained:
+    told = json.loads(used.output)
+    timed, first, last = told["timed"], told["first"], told["last"]
+    return Drained(timed / (last - first), first - used.started, used.cpu_s / events * 1e6, used.peak_bytes)
+
+
+def _drained(used: Used, appended: list[int]) -> Drained:
+    """The records that the broker appended after the first batch, in the time between the first and the last."""
+    first, last = appended[0], appended[-1]
+    timed = len(appended) - appended.count(first)
+    return Drained(
+        timed / (last - first) * 1e3, first / 1e3 - used.started, used.cpu_s / len(appended) * 1e6, used.peak_bytes
+    )
+
+
+def _appended(ground: Ground, topic: str, events: int) -> list[int]:
+    """When the broker appended each record, in milliseconds since 1970; raises unless every document is there once."""
+    times: list[int] = []
+    keys: set[bytes] = set()
+    with ground.consumer(topic) as consumer:
+        last = consumer.get_watermark_offsets(consumer.assignment()[0], timeout=READ_SECONDS)[1]
+        while len(times) < last:
+            if not (several := consumer.consume(10_000, timeout=READ_SECONDS)):
+                raise RuntimeError(f"{topic}: {last - len(times)} records do not come")
+            for message in several:
+                kind, ms = message.timestamp()
+                if message.error() is not None or kind != TIMESTAMP_LOG_APPEND_TIME:
+                    raise RuntimeError(f"{topic}: {message.error() or 'not the time of the append'}")
+                times.append(ms)
+                keys.add(message.key() or b"")
+    if not len(times) == len(keys) == events:
+        raise RuntimeError(f"{topic} has {len(times)} records of {len(keys)} documents instead of {events}")
+    return times

@@ -1,0 +1,116 @@
+"""The table of what was measured, and whether it is enough."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+
+from tests.bench.drain import Drained, Round
+from tests.bench.latency import RATE, Latency
+
+SHARE, DRAIN_MB, LARGE_MB = 0.45, 150, 250
+
+ROWS: dict[str, tuple[Callable[[Drained], float], str]] = {
+    "events a second": (lambda run: run.rate, ",.0f"),
+    "start to first event, s": (lambda run: run.start_s, ".2f"),
+    "CPU an event, µs": (lambda run: run.cpu_us, ".1f"),
+    "peak memory, MB": (lambda run: run.peak_bytes / 1e6, ".0f"),
+}
+
+TEXT = """\
+# What `{command}` measured
+
+Written by the command itself on {date}. {versions}. {machine}; load before the run {load:.2f}.
+
+| bar | measured | |
+|---|---|---|
+{bars}
+
+## Drain of {events:,} inserts
+
+| | {numbers} | median |
+|---|{dashes}---|
+{drain}
+
+Documents of 20 fields and 530 bytes, inserted after the cursor's position; `bare` and `cdc` drain the same ones in
+turn, from that position on. `bare` is PyMongo's `aggregate_raw_batches` with the stream's own options, which decodes
+nothing. `cdc` is `cdc watch --once` with default settings (acks=all, idempotent, lz4, a cursor every second) into a new
+topic of one partition. Events a second are those after the first reply (`bare`) or the first batch in the topic (`cdc`,
+by the time at which the broker appended it) until the last. The topic holds each document once. CPU and peak memory are
+those of the whole process, its start included.
+
+## Latency and large documents
+
+| | |
+|---|---|
+| insert acknowledged to consumer, p50 | {latency.p50_ms:.1f} ms |
+| insert acknowledged to consumer, p99 | {latency.p99_ms:.1f} ms |
+| peak memory, 1,000 documents of 1 MB of text that hardly compresses | {large:.0f} MB |
+
+The latency is that of {rate} inserts a second for {seconds} s. mongod (one member, 0.25 GB of cache) and Kafka
+(one broker) run on the same machine. MB is 10^6 bytes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    what: str
+    measured: float
+    form: str
+    met: bool
+
+    def __str__(self) -> str:
+        return f"| {self.what} | {self.measured:{self.form}} | {'met' if self.met else '**missed**'} |"
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All figures of one run; `seconds` is how long the latency was measured."""
+
+    events: int
+    rounds: Sequence[Round]
+    latency: Latency
+    seconds: int
+    large_bytes: int
+
+    @property
+    def bars(self) -> list[Bar]:
+        alone = median(round_.bare.rate for round_ in self.rounds)
+        share = median(round_.cdc.rate for round_ in self.rounds) / alone
+        peak = max(round_.cdc.peak_bytes for round_ in self.rounds) / 1e6
+        large = self.large_bytes / 1e6
+        return [
+            Bar(f"drain against the bare reader: at least {SHARE}", share, ".2f", share >= SHARE),
+            Bar(f"memory of the drain: under {DRAIN_MB} MB", peak, ".0f", peak < DRAIN_MB),
+            Bar(f"memory with documents of 1 MB: under {LARGE_MB} MB", large, ".0f", large < LARGE_MB),
+        ]
+
+    def text(self, *, command: str, machine: str, versions: str, load: float) -> str:
+        """As Markdown."""
+        return TEXT.format(
+            command=command,
+            date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            versions=versions,
+            machine=machine,
+            load=load,
+            bars="\n".join(map(str, self.bars)),
+            events=self.events,
+            numbers=" | ".join(f"round {number + 1}" for number in range(len(self.rounds))),
+            dashes="---|" * len(self.rounds),
+            drain="\n".join(self._rows()),
+            rate=RATE,
+            seconds=self.seconds,
+            latency=self.latency,
+            large=self.large_bytes / 1e6,
+        )
+
+    def _rows(self) -> list[str]:
+        rows = []
+        for what, (figure, form) in ROWS.items():
+            for who, runs in (
+                ("bare", [each.bare for each in self.rounds]),
+                ("cdc", [each.cdc for each in self.rounds]),
+            ):
+                figures = [*map(figure, runs), median(map(figure, runs))]
+                rows.append(f"| {who}: {what} | {' | '.join(f'{number:{form}}' for number in figures)} |")
+        return rows
