@@ -7,17 +7,13 @@ import re
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import orjson
-
 from cdc.encode import walked
 from cdc.encode.keys import quick_key
-from cdc.encode.record import COLLECTION, DOCUMENT, NULL, Fields, Record, namespace, section
+from cdc.encode.record import NULL, Fields, Origin, Record, clock, namespace, opening, section
 from cdc.encode.relaxed import dumps
-from cdc.errors import UnknownOperation
-from cdc.events import DOCUMENT_OPERATIONS, Namespace, Operation, Rejected
+from cdc.events import DOCUMENT_OPERATIONS, Operation, Rejected
 
-_OPERATIONS = {operation.value: operation for operation in Operation}
-_IMAGES = ("event", "stored", "latest", "none")
+_UPDATE = Operation.UPDATE
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - decoded dates are naive and UTC
 _NO_PATHS = b',"paths":null}'
 _MILLISECOND = timedelta(milliseconds=1)
@@ -27,20 +23,17 @@ _USER_DATA = re.compile(rb"\x03(?:%b)\x00" % b"|".join(sorted(map(str.encode, wa
 class Changes:
     """The events of a stream that was opened with the images of the options `full_document` and `before`."""
 
-    def __init__(self, *, name: str, version: str, full_document: str, before: str) -> None:
-        origin = {"name": name, "version": version}
-        self._origin = orjson.dumps(origin)
-        self._sources = {image: orjson.dumps(origin | {"snapshot": False, "image": image}) for image in _IMAGES}
-        self._found = "latest" if full_document == "lookup" else "stored"
+    def __init__(self, origin: Origin, *, full_document: str, before: str) -> None:
+        self._closing = origin.closing()
+        self._sent, self._stored, self._latest, self._none = (
+            origin.closing(snapshot=False, image=image) for image in ("event", "stored", "latest", "none")
+        )
+        self._found = self._latest if full_document == "lookup" else self._stored
         self._before = before != "off"
 
     def record(self, raw: bytes, fields: Fields) -> tuple[Record, int]:
-        operation = _operation(fields["operationType"])
-        return (
-            self._document(operation, raw, fields)
-            if operation in DOCUMENT_OPERATIONS
-            else self._collection(operation, fields)
-        )
+        form = self._document if fields["operationType"] in DOCUMENT_OPERATIONS else self._collection
+        return form(raw, fields)
 
     def walk(self, raw: bytes) -> Fields:
         return walked.event(raw)
@@ -51,78 +44,72 @@ class Changes:
         return found.start() if found else len(raw)
 
     def rejected(self, raw: bytes, reason: str) -> Rejected:
-        told = walked.remains(raw)
-        operation = _operation(told["operationType"]) if "operationType" in told else "unknown"
-        where, _ = _namespace(told.get("ns"))
-        return Rejected(where, operation, told.get("documentKey"), told.get("_id", {}).get("_data", ""), reason)
+        left = walked.remains(raw)
+        if left.operation is None:
+            return Rejected(namespace(left.db, left.coll)[0], "unknown", left.key, left.token, reason)
+        where, operation, _ = opening(left.operation, left.db, left.coll)
+        return Rejected(where, operation, left.key, left.token, reason)
 
-    def _document(self, operation: Operation, raw: bytes, fields: Fields) -> tuple[Record, int]:
-        where, ns = _namespace(fields["ns"])
-        identity = fields["documentKey"]
+    def _document(self, raw: bytes, fields: Fields) -> tuple[Record, int]:
+        ns, identity = fields["ns"], fields["documentKey"]
+        where, operation, head = opening(fields["operationType"], ns["db"], ns["coll"])
         quick = quick_key(identity["_id"])
         key = quick or walked.event_key(raw)
         after = section(fields.get("fullDocument"))
         before = section(fields.get("fullDocumentBeforeChange")) if self._before else NULL
-        update = _update(fields["updateDescription"]) if operation is Operation.UPDATE else NULL
-        txn = _txn(fields)
-        t, i, ms = _clock(fields)
-        value = DOCUMENT % (
-            operation.encode(),
-            ns,
-            quick if quick and len(identity) == 1 else dumps(identity),
-            after,
-            before,
-            update,
-            t,
-            i,
-            ms,
-            txn,
-            self._sources[self._image(operation, after, before)],
+        update = _update(fields["updateDescription"]) if operation is _UPDATE else NULL
+        txn = _txn(fields) if "lsid" in fields else NULL
+        ms, ts = _clock(fields)
+        value = b"".join(
+            (
+                head,
+                b'"key":',
+                quick if quick and len(identity) == 1 else dumps(identity),
+                b',"after":',
+                after,
+                b',"before":',
+                before,
+                b',"update":',
+                update,
+                b",",
+                ts,
+                b',"txn":',
+                txn,
+                self._source(operation, after, before),
+            )
         )
         blanks = (after, before, update, txn).count(NULL) + update.endswith(_NO_PATHS)
         return (where, operation, key, value, ms, fields["_id"]["_data"]), blanks
 
-    def _image(self, operation: Operation, after: bytes, before: bytes) -> str:
-        """The weaker of how the two images were had: latest, stored, event."""
-        if operation is Operation.UPDATE and after is not NULL:
+    def _source(self, operation: Operation, after: bytes, before: bytes) -> bytes:
+        """The envelope's end; its image is the weaker of two: latest, stored, event."""
+        if operation is _UPDATE and after is not NULL:
             return self._found
         if before is not NULL:
-            return "stored"
-        return "none" if after is NULL else "event"
+            return self._stored
+        return self._none if after is NULL else self._sent
 
-    def _collection(self, operation: Operation, fields: Fields) -> tuple[Record, int]:
-        where, ns = _namespace(fields.get("ns"))
-        to = _namespace(fields["to"])[1] if "to" in fields else NULL
+    def _collection(self, raw: bytes, fields: Fields) -> tuple[Record, int]:  # noqa: ARG002 - the shape of `_document`
+        ns = fields.get("ns", {})
+        where, operation, head = opening(fields["operationType"], ns.get("db", ""), ns.get("coll", ""))
+        _, key = namespace(*where)
+        to = NULL
+        if "to" in fields:
+            _, to = namespace(fields["to"]["db"], fields["to"]["coll"])
         description = section(fields.get("operationDescription"))
-        t, i, ms = _clock(fields)
-        value = COLLECTION % (operation.encode(), ns, to, description, t, i, ms, self._origin)
-        return (where, operation, ns, value, ms, fields["_id"]["_data"]), (to, description).count(NULL)
+        ms, ts = _clock(fields)
+        value = b'%b"to":%b,"description":%b,%b%b' % (head, to, description, ts, self._closing)
+        return (where, operation, key, value, ms, fields["_id"]["_data"]), (to, description).count(NULL)
 
 
-def _operation(name: str) -> Operation:
-    """The operation of that name, else the end of the run: I5."""
-    try:
-        return _OPERATIONS[name]
-    except KeyError:
-        raise UnknownOperation(
-            f"the server sent an event of operation type {name!r}, which this version of cdc does not know",
-            hint="update cdc, or leave such events out on the server with --match",
-        ) from None
-
-
-def _namespace(ns: Fields | None) -> tuple[Namespace, bytes]:
-    return namespace(ns["db"], ns.get("coll", "")) if ns else namespace("", "")
-
-
-def _clock(fields: Fields) -> tuple[int, int, int]:
-    """The cluster time's seconds and increment, and the wall time in milliseconds; before MongoDB 6.0 by the former."""
+def _clock(fields: Fields) -> tuple[int, bytes]:
+    """The wall time in milliseconds, before MongoDB 6.0 from the cluster time, and both as the envelope has them."""
     time, wall = fields["clusterTime"], fields.get("wallTime")
-    return time.time, time.inc, time.time * 1000 if wall is None else (wall - _EPOCH) // _MILLISECOND
+    ms = time.time * 1000 if wall is None else (wall - _EPOCH) // _MILLISECOND
+    return ms, clock(time.time, time.inc, ms)
 
 
 def _txn(fields: Fields) -> bytes:
-    if "lsid" not in fields:
-        return NULL
     session = UUID(bytes=bytes(fields["lsid"]["id"]))
     return b'{"id":"%b","n":%d}' % (str(session).encode(), fields["txnNumber"])
 

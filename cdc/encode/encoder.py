@@ -7,12 +7,11 @@ by the walk over its bytes (`walked`, `pure`), which defines the output. Both gi
 from collections.abc import Iterator
 from struct import Struct
 
-import orjson
 from bson.errors import BSONError
 
 from cdc.encode.changes import Changes
-from cdc.encode.pure import malformed
-from cdc.encode.record import Form, Record
+from cdc.encode.pure import unencodable
+from cdc.encode.record import Form, Origin, Record
 from cdc.encode.relaxed import decode, loses
 from cdc.encode.rows import Rows
 from cdc.errors import Unencodable
@@ -31,8 +30,8 @@ class Encoder:
     """
 
     def __init__(self, *, name: str, version: str, full_document: str, before: str) -> None:
-        self._changes = Changes(name=name, version=version, full_document=full_document, before=before)
-        self._read = orjson.dumps({"name": name, "version": version, "snapshot": True, "image": "event"})
+        self._origin = Origin(name, version)
+        self._changes = Changes(self._origin, full_document=full_document, before=before)
 
     def encode(self, batch: Batch) -> Records:
         """A batch's records; what cannot become one is among `rejected`. `UnknownOperation` ends the run (I5)."""
@@ -50,7 +49,7 @@ class Encoder:
             return self._changes
         if batch.position.time is None:
             raise ValueError("documents that were read need the time they were read at")
-        return Rows(batch.namespace, batch.position.time, self._read)
+        return Rows(self._origin, batch.namespace, batch.position.time)
 
 
 def _columns(made: list[Record], rejected: list[Rejected]) -> Records:
@@ -66,8 +65,7 @@ def _quick(form: Form, raw: bytes) -> Record | None:
         record, blanks = form.record(raw, fields)
     except (*_MISSHAPEN, BSONError, Unencodable):
         return None
-    nulls = record[3].count(b"null") > blanks
-    return None if loses(raw, fields, nulls=nulls, start=form.start) else record
+    return None if loses(raw, fields, record[3], nulls=blanks, start=form.start) else record
 
 
 def _exact(form: Form, raw: bytes) -> Record:
@@ -75,7 +73,7 @@ def _exact(form: Form, raw: bytes) -> Record:
     try:
         record, _ = form.record(raw, fields)
     except _MISSHAPEN as reason:
-        raise malformed(f"not the shape of a change event: {reason!r}") from reason
+        raise unencodable(f"not the shape of a change event: {reason!r}") from reason
     return record
 
 

@@ -14,15 +14,17 @@ import orjson
 from bson import Binary, Decimal128, Int64, ObjectId
 
 from cdc.encode.pure import (
+    REGEX,
     SCALARS,
+    SYMBOL,
     Dialect,
     binary_text,
     double,
     elements,
     field_name,
-    malformed,
     regex_text,
     string,
+    unencodable,
 )
 
 _INT64 = 2**63
@@ -51,7 +53,7 @@ def key_of(raw: bytes, start: int = 0) -> bytes:
     for element in elements(raw, start):
         if element.name == "_id":
             return b'{"_id":%b}' % _KEY.field(raw, element)
-    raise malformed("the document has no _id")
+    raise unencodable("the document has no _id")
 
 
 def _name(raw: bytes) -> bytes:
@@ -85,4 +87,4 @@ def _regex(raw: bytes, pos: int) -> tuple[bytes, int]:
     return regex_text(raw[pos:pattern], raw[pattern + 1 : options]), options + 1
 
 
-_KEY = Dialect({**SCALARS, 0x01: _double, 0x0B: _regex, 0x0E: string, 0x13: _decimal}, _name)
+_KEY = Dialect({**SCALARS, 0x01: _double, REGEX: _regex, SYMBOL: string, 0x13: _decimal}, _name)

@@ -23,14 +23,14 @@ from cdc.errors import Unencodable
 Render = Callable[[bytes, int], tuple[bytes, int]]
 """Writes the value at an offset as JSON; gives the text and the offset after the value."""
 
-DOCUMENT, ARRAY = 0x03, 0x04
+DOUBLE, DOCUMENT, ARRAY, UNDEFINED, REGEX = 0x01, 0x03, 0x04, 0x06, 0x0B
+CODE, SYMBOL, SCOPED_CODE = 0x0D, 0x0E, 0x0F
 
 _MALFORMED = (error, IndexError, KeyError, RecursionError, ValueError)
-_HINT = "set a dead-letter topic to put such events aside and go on"
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last date written as ISO 8601
 _SIZES = {
     0x01: 8,
-    0x06: 0,
+    UNDEFINED: 0,
     0x07: 12,
     0x08: 1,
     0x09: 8,
@@ -42,7 +42,16 @@ _SIZES = {
     0x7F: 0,
     0xFF: 0,
 }
-_EXTRA = {0x02: 4, 0x03: 0, 0x04: 0, 0x05: 5, 0x0C: 16, 0x0D: 4, 0x0E: 4, 0x0F: 0}  # beyond what the length counts
+_EXTRA = {  # bytes of a value besides those its length counts
+    0x02: 4,
+    DOCUMENT: 0,
+    ARRAY: 0,
+    0x05: 5,
+    0x0C: 16,
+    CODE: 4,
+    SYMBOL: 4,
+    SCOPED_CODE: 0,
+}
 
 _int32 = Struct("<i").unpack_from
 _int64 = Struct("<q").unpack_from
@@ -66,7 +75,7 @@ class Dialect:
 
     def __init__(self, scalars: dict[int, Render], name: Callable[[bytes], bytes]) -> None:
         self._name = name
-        self._render = {**scalars, DOCUMENT: self._document, ARRAY: self._array, 0x0F: self._code_with_scope}
+        self._render = {**scalars, DOCUMENT: self._document, ARRAY: self._array, SCOPED_CODE: self._code_with_scope}
 
     def document(self, raw: bytes) -> bytes:
         """The JSON of a whole document; `Unencodable` where it is malformed."""
@@ -129,9 +138,13 @@ def elements(raw: bytes, start: int = 0) -> Iterator[Element]:
 
 
 def malformed(reason: object) -> Unencodable:
-    """The error for bytes that are not BSON, or not the BSON they should be."""
+    """The error for bytes that are not BSON."""
     what = f"unknown type 0x{reason.args[0]:02x}" if isinstance(reason, KeyError) else reason
-    return Unencodable(f"malformed BSON: {what}", hint=_HINT)
+    return unencodable(f"malformed BSON: {what}")
+
+
+def unencodable(message: str) -> Unencodable:
+    return Unencodable(message, hint="set a dead-letter topic to put such events aside and go on")
 
 
 def _end(raw: bytes, start: int) -> int:
@@ -145,7 +158,7 @@ def _skip(kind: int, raw: bytes, pos: int) -> int:
     size = _SIZES.get(kind)
     if size is not None:
         return pos + size
-    if kind == 0x0B:  # noqa: PLR2004 - a regular expression: two texts, each ended by NUL
+    if kind == REGEX:  # two texts, each ended by NUL
         return raw.index(0, raw.index(0, pos) + 1) + 1
     length: int = _int32(raw, pos)[0]
     if length < 0:
@@ -250,15 +263,15 @@ SCALARS: dict[int, Render] = {
     0x01: double,
     0x02: string,
     0x05: _binary,
-    0x06: lambda _, pos: (b'{"$undefined":true}', pos),
+    UNDEFINED: lambda _, pos: (b'{"$undefined":true}', pos),
     0x07: _object_id,
     0x08: _boolean,
     0x09: lambda raw, pos: (date_text(_int64(raw, pos)[0]), pos + 8),
     0x0A: lambda _, pos: (b"null", pos),
-    0x0B: _regex,
+    REGEX: _regex,
     0x0C: _pointer,
-    0x0D: _code,
-    0x0E: _symbol,
+    CODE: _code,
+    SYMBOL: _symbol,
     0x10: lambda raw, pos: (b"%d" % _int32(raw, pos)[0], pos + 4),
     0x11: _timestamp,
     0x12: lambda raw, pos: (b"%d" % _int64(raw, pos)[0], pos + 8),

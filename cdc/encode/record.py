@@ -1,12 +1,14 @@
 """One record as its form makes it, and what the forms share."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
 
 from cdc.encode.relaxed import dumps
+from cdc.errors import UnknownOperation
 from cdc.events import Namespace, Operation, Rejected
 
 Fields = Mapping[str, Any]
@@ -17,11 +19,7 @@ Record = tuple[Namespace, Operation, bytes, bytes, int, str]
 
 NULL = b"null"
 
-DOCUMENT = (
-    b'{"v":1,"op":"%b","ns":%b,"key":%b,"after":%b,"before":%b,"update":%b,'
-    b'"ts":{"t":%d,"i":%d},"ts_ms":%d,"txn":%b,"source":%b}'
-)
-COLLECTION = b'{"v":1,"op":"%b","ns":%b,"to":%b,"description":%b,"ts":{"t":%d,"i":%d},"ts_ms":%d,"source":%b}'
+_OPERATIONS = {operation.value: operation for operation in Operation}
 
 
 class Form(Protocol):
@@ -44,11 +42,40 @@ class Form(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who writes: the pipeline's name and the version of `cdc`."""
+
+    name: str
+    version: str
+
+    def closing(self, **more: object) -> bytes:
+        """An envelope's last field, `source`, and its end."""
+        return b',"source":%b}' % orjson.dumps({"name": self.name, "version": self.version, **more})
+
+
 @lru_cache(1024)
 def namespace(db: str, coll: str) -> tuple[Namespace, bytes]:
     """The one `Namespace` object of a collection, and its JSON."""
     found = Namespace(db, coll)
     return found, orjson.dumps(found._asdict())
+
+
+@lru_cache(1024)
+def opening(name: str, db: str, coll: str) -> tuple[Namespace, Operation, bytes]:
+    """The namespace, the operation of that name, and the envelope up to the value of its third field; I5."""
+    operation = _OPERATIONS.get(name)
+    if operation is None:
+        raise UnknownOperation(
+            f"the server sent an event of operation type {name!r}, which this version of cdc does not know",
+            hint="update cdc, or leave such events out on the server with --match",
+        )
+    found, ns = namespace(db, coll)
+    return found, operation, b'{"v":1,"op":"%b","ns":%b,' % (operation.encode(), ns)
+
+
+def clock(t: int, i: int, ms: int) -> bytes:
+    return b'"ts":{"t":%d,"i":%d},"ts_ms":%d' % (t, i, ms)
 
 
 def section(value: object) -> bytes:

@@ -17,11 +17,12 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from orjson import Fragment
 
-from cdc.encode.pure import binary_text, date_text
+from cdc.encode.pure import CODE, DOUBLE, SCOPED_CODE, SYMBOL, UNDEFINED, binary_text, date_text
 
 OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 _FIRST_YEAR = 1970
+_EXPONENT, _NEGATIVE_EXPONENT = 0x7F, 0xFF  # the last byte of an infinite double, and of NaN
 _ORJSON = orjson.OPT_PASSTHROUGH_DATETIME
 
 
@@ -35,51 +36,57 @@ def dumps(value: object) -> bytes:
     return orjson.dumps(value, _render, _ORJSON)
 
 
-def loses(raw: bytes, decoded: Mapping[str, Any], *, nulls: bool, start: Callable[[bytes], int]) -> bool:
-    """Whether decoding `raw`, or writing it as JSON, may have lost something; true at times where it has not.
+def loses(raw: bytes, decoded: Mapping[str, Any], text: bytes, *, nulls: int, start: Callable[[bytes], int]) -> bool:
+    """Whether decoding `raw`, or writing it as `text`, may have lost something; true at times where it has not.
 
-    `nulls`: its JSON holds a null. `start` tells the offset where its user data begins.
+    `nulls` is how many nulls `text` has that stand for nothing in `raw`, `start` tells where user data begins in it.
+    The cheapest questions come first: a single byte that is not there rules a type out.
     """
-    code = b"\x0d" in raw or b"\x0f" in raw
-    if not (nulls or code or b"\x0e" in raw):
+    code, symbol, undefined = CODE in raw or SCOPED_CODE in raw, SYMBOL in raw, UNDEFINED in raw
+    infinite = _EXPONENT in raw or _NEGATIVE_EXPONENT in raw
+    if not (code or symbol or undefined or infinite):
         return False
     begin = start(raw)
     if code and (any(_CODE(raw, begin)) or any(_SCOPED(raw, begin))):
         return True
-    if nulls and any(_NOT_FINITE(raw, begin)):
+    if infinite and any(_INFINITE(raw, begin)) and text.count(b"null") > nulls:
         return True
-    suspect = any(_SYMBOL(raw, begin)) or (nulls and any(_UNDEFINED(raw, begin)))
+    suspect = (symbol and any(_SYMBOL(raw, begin))) or (
+        undefined and any(_UNDEFINED(raw, begin)) and text.count(b"null") > nulls
+    )
     return suspect and bson.encode(decoded, codec_options=OPTIONS) != raw
 
 
-def _find(kind: bytes, value: bytes) -> Callable[[bytes, int], list[bytes]]:
+def _find(kind: int, value: bytes) -> Callable[[bytes, int], list[bytes]]:
     """Looks for fields of a type by the look of their values: non-empty hits where there may be one.
 
     A field is its type, a name, NUL and the value. All candidates before one NUL share what follows it, so the search
     may go on behind it: linear, whatever the text.
     """
-    return re.compile(kind + rb"[^\x00]*+\x00(?=" + value + rb"|)", re.DOTALL).findall
+    return re.compile(rb"\x%02x[^\x00]*+\x00(?=%b|)" % (kind, value), re.DOTALL).findall
 
 
 _TEXT = rb"...([\x00\x01])"  # a length below 32 MiB
-_CODE, _SYMBOL, _SCOPED = (_find(kind, _TEXT) for kind in (rb"\x0d", rb"\x0e", rb"\x0f"))
-_NOT_FINITE = _find(rb"\x01", rb".{6}([\xf0-\xff])[\x7f\xff]")
-_UNDEFINED = _find(rb"\x06", rb"(\x00*+(?:[\x01-\x13\x7f\xff]|\Z))")  # ends of documents, then the next field's type
+_CODE, _SYMBOL, _SCOPED = (_find(kind, _TEXT) for kind in (CODE, SYMBOL, SCOPED_CODE))
+_INFINITE = _find(DOUBLE, rb".{6}([\xf0-\xff])[\x7f\xff]")
+_UNDEFINED = _find(UNDEFINED, rb"(\x00*+(?:[\x01-\x13\x7f\xff]|\Z))")  # ends of documents, the next field's type
 
 
 def _render(value: object) -> Fragment:
-    return _RENDER[type(value)](value)
+    kind = type(value)
+    if kind is ObjectId:
+        return Fragment(b'{"$oid":"%b"}' % hexlify(value.binary))  # type: ignore[attr-defined]
+    return _RENDER[kind](value)
 
 
 def _date(value: datetime) -> Fragment:
     if value.year < _FIRST_YEAR:
         return Fragment(date_text(int(DatetimeMS(value))))
-    text = value.isoformat(timespec="milliseconds") if value.microsecond else value.isoformat()
-    return Fragment(f'{{"$date":"{text}Z"}}')
+    text = orjson.dumps(value)  # in quotes, with six digits of a second's fraction or none
+    return Fragment(b'{"$date":%bZ"}' % text[: -4 if value.microsecond else -1])
 
 
 _RENDER: dict[type, Callable[[Any], Fragment]] = {
-    ObjectId: lambda value: Fragment(b'{"$oid":"%b"}' % hexlify(value.binary)),
     datetime: _date,
     DatetimeMS: lambda value: Fragment(date_text(int(value))),
     Decimal128: lambda value: Fragment(f'{{"$numberDecimal":"{value}"}}'),

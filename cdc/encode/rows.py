@@ -4,38 +4,29 @@ from bson import Timestamp
 
 from cdc.encode import walked
 from cdc.encode.keys import key_of, quick_key
-from cdc.encode.record import DOCUMENT, NULL, Fields, Record, namespace
+from cdc.encode.record import Fields, Origin, Record, clock, opening
 from cdc.encode.relaxed import dumps
 from cdc.errors import Unencodable
 from cdc.events import Namespace, Operation, Rejected
 
+_BLANKS = 3  # before, update, txn
+
 
 class Rows:
-    """The documents of one collection as of `time`; `source` is their envelope's, as JSON."""
+    """The documents of one collection as of `time`."""
 
-    def __init__(self, read: Namespace, time: Timestamp, source: bytes) -> None:
-        self._namespace, self._ns = namespace(*read)
-        self._time = time
-        self._source = source
+    def __init__(self, origin: Origin, read: Namespace, time: Timestamp) -> None:
+        self._ms = time.time * 1000
+        self._namespace, _, self._head = opening(Operation.READ, *read)
+        ts, closing = clock(time.time, time.inc, self._ms), origin.closing(snapshot=True, image="event")
+        self._tail = b',"before":null,"update":null,%b,"txn":null%b' % (ts, closing)
 
     def record(self, raw: bytes, fields: Fields) -> tuple[Record, int]:
-        t, i = self._time.time, self._time.inc
         quick = quick_key(fields.get("_id"))
         key = quick or key_of(raw)
-        value = DOCUMENT % (
-            b"read",
-            self._ns,
-            quick or dumps({"_id": fields["_id"]}),
-            dumps(fields),
-            NULL,
-            NULL,
-            t,
-            i,
-            t * 1000,
-            NULL,
-            self._source,
-        )
-        return (self._namespace, Operation.READ, key, value, t * 1000, ""), 3
+        identity = quick or dumps({"_id": fields["_id"]})
+        value = b"".join((self._head, b'"key":', identity, b',"after":', dumps(fields), self._tail))
+        return (self._namespace, Operation.READ, key, value, self._ms, ""), _BLANKS
 
     def walk(self, raw: bytes) -> Fields:
         return walked.document(raw)

@@ -2,13 +2,13 @@
 
 from contextlib import suppress
 from struct import pack
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson.errors import BSONError
 from orjson import Fragment
 
 from cdc.encode.keys import key_of
-from cdc.encode.pure import DOCUMENT, RELAXED, elements, malformed
+from cdc.encode.pure import DOCUMENT, RELAXED, elements, malformed, unencodable
 from cdc.encode.relaxed import decode
 from cdc.errors import Unencodable
 
@@ -40,24 +40,44 @@ def event_key(raw: bytes) -> bytes:
     for element in elements(raw):
         if element.name == "documentKey" and element.kind == DOCUMENT:
             return key_of(raw, element.value)
-    raise malformed("the event names no document")
+    raise unencodable("the event names no document")
 
 
-def remains(raw: bytes) -> dict[str, Any]:
-    """What a broken event still tells of itself, of `_id`, `operationType`, `ns` and, as a Kafka key, `documentKey`.
+class Remains(NamedTuple):
+    """What a broken event still tells of itself; empty or None what it does not."""
 
-    Its length may be broken too: it is taken from what there is.
-    """
+    db: str
+    coll: str
+    operation: str | None
+    key: bytes | None
+    token: str
+
+
+def remains(raw: bytes) -> Remains:
+    """Reads on as far as it goes; the length may be broken too, so it is taken from what there is."""
     told: dict[str, Any] = {}
+    key = None
     whole = pack("<i", len(raw) + 1) + raw[4:] + b"\0"
     with suppress(Unencodable):
         for element in elements(whole):
             with suppress(BSONError, Unencodable):
-                if element.name in {"_id", "operationType", "ns"}:
+                if element.name == "documentKey" and element.kind == DOCUMENT:
+                    key = key_of(whole, element.value)
+                elif element.name in {"_id", "operationType", "ns"}:
                     told |= _decode(whole[element.start : element.end])
-                elif element.name == "documentKey" and element.kind == DOCUMENT:
-                    told["documentKey"] = key_of(whole, element.value)
-    return told
+    return Remains(
+        _text(told, "ns", "db") or "",
+        _text(told, "ns", "coll") or "",
+        _text(told, "operationType"),
+        key,
+        _text(told, "_id", "_data") or "",
+    )
+
+
+def _text(fields: object, *path: str) -> str | None:
+    for name in path:
+        fields = fields.get(name) if isinstance(fields, dict) else None
+    return fields if isinstance(fields, str) else None
 
 
 def _decode(fields: bytes) -> dict[str, Any]:
