@@ -2,12 +2,14 @@
 
 MongoDB compares numbers by value whatever their type, and a replace may change the type of an `_id`: 1, 1.0 and
 NumberDecimal("1.00") are one document. So numbers have one spelling here: integers in the range of int64 as digits,
-what a double holds exactly as that double, the rest as normalised decimals. A symbol equals the string of its text.
-A field name inside `_id` that begins with `$` gets one more, so that no document looks like an ObjectId.
+what a double holds exactly as Python's `repr` of it (orjson's spelling changes with its version), the rest as
+normalised decimals. A symbol equals the string of its text. A field name inside `_id` that begins with `$` gets one
+more, so that no document looks like an ObjectId.
 """
 
 from binascii import hexlify
 from decimal import Context, Decimal
+from math import isfinite, nan
 from struct import pack, unpack_from
 
 import orjson
@@ -61,24 +63,24 @@ def _name(raw: bytes) -> bytes:
 
 
 def _double(raw: bytes, pos: int) -> tuple[bytes, int]:
-    text, end = double(raw, pos)
     value: float = unpack_from("<d", raw, pos)[0]
-    return (b"%d" % int(value) if _whole(value) else text), end
+    return (_number(value), pos + 8) if isfinite(value) else double(raw, pos)
 
 
 def _decimal(raw: bytes, pos: int) -> tuple[bytes, int]:
     end = pos + 16
     value = Decimal128.from_bid(raw[pos:end]).to_decimal()
-    if _whole(value):
-        return b"%d" % int(value), end
-    nearest = float("nan") if value.is_nan() else float(value)
-    if value.is_finite() and nearest != value:
-        return b'{"$numberDecimal":"%b"}' % str(value.normalize(_DECIMAL128)).encode(), end
-    return double(pack("<d", nearest), 0)[0], end
+    if value.is_finite():
+        return _number(value), end
+    return double(pack("<d", nan if value.is_nan() else float(value)), 0)[0], end
 
 
-def _whole(value: float | Decimal) -> bool:
-    return -_INT64 <= value < _INT64 and value == int(value)
+def _number(value: float | Decimal) -> bytes:
+    if -_INT64 <= value < _INT64 and value == int(value):
+        return b"%d" % int(value)
+    if value == float(value):
+        return repr(float(value)).encode()
+    return b'{"$numberDecimal":"%b"}' % str(Decimal(value).normalize(_DECIMAL128)).encode()
 
 
 def _regex(raw: bytes, pos: int) -> tuple[bytes, int]:
