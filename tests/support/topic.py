@@ -75,10 +75,11 @@ def last_documents(records: Iterable[Consumed]) -> dict[bytes, Any]:
     """For each key what its last record leaves: the document, or nothing after a delete."""
     left: dict[bytes, Any] = {}
     for record in records:
-        if record.raw is None or record.value["op"] == "delete":
+        value = record.value if record.raw is not None else None
+        if value is None or value["op"] == "delete":
             left.pop(record.key, None)
         else:
-            left[record.key] = record.value["after"]
+            left[record.key] = value["after"]
     return left
 
 
@@ -103,15 +104,16 @@ def out_of_order(records: Iterable[Consumed]) -> list[bytes]:
     seen: set[tuple[bytes, tuple[int, int], str]] = set()
     wrong = []
     for record in records:
-        if record.raw is None or record.value["op"] == "read":
+        if record.raw is None or (value := record.value)["op"] == "read":
             continue
-        change = (record.key, record.ts, record.value["op"])
+        ts = value["ts"]["t"], value["ts"]["i"]
+        change = (record.key, ts, value["op"])
         if change in seen:
             continue
         seen.add(change)
-        if record.ts < newest.get(record.key, (0, 0)):
+        if ts < newest.get(record.key, (0, 0)):
             wrong.append(record.key)
-        newest[record.key] = record.ts
+        newest[record.key] = ts
     return wrong
 
 
