@@ -35,7 +35,7 @@ class MongoSource:
         options = {**self._images.options(), **({"showExpandedEvents": True} if server.expanded_events else {})}
         self._stream = ChangeStream(self._client, self._tap, self._scope, options, self._settings)
         taken = self._open(self._stream, start)
-        begun = replace(taken, loading=start.loading)
+        begun, reached = replace(taken, loading=start.loading), taken
         yield Batch(b"", begun, server_time=self._tap.server_time)
         try:
             if start.loading:
@@ -43,13 +43,15 @@ class MongoSource:
                 yield from load(self._client, self._scope, begun, self._settings.batch_size)
                 yield Batch(b"", taken, server_time=self._tap.server_time)
                 self._open(self._stream, taken)
-            yield from self._stream.batches()
+            for batch in self._stream.batches():
+                reached = batch.position
+                yield batch
         except PyMongoError as error:
             if self._closed:
                 return
             if (ours := translate(error, self._settings)) is None:
                 raise
-            raise ours from error
+            raise self._lost(ours, reached) if isinstance(ours, HistoryLost) else ours from error
 
     def close(self) -> None:
         self._closed = True
@@ -66,11 +68,15 @@ class MongoSource:
             with translated(self._settings, match=self._scope.match is not None):
                 return stream.open(position)
         except HistoryLost as lost:
-            raise HistoryLost(
-                f"{lost}: changes from {position.clock or 'an unknown time'} on are lost, up to {self._oldest()}",
-                hint="--on-history-lost skip-to-now goes on from now; "
-                "`cdc cursor reset` makes the next start load everything again",
-            ) from lost
+            raise self._lost(lost, position) from lost
+
+    def _lost(self, error: HistoryLost, position: Position) -> HistoryLost:
+        """The same, with what is lost: seen when the stream is opened, or only with its first reply."""
+        return HistoryLost(
+            f"{error}: changes from {position.clock or 'an unknown time'} on are lost, up to {self._oldest()}",
+            hint="--on-history-lost skip-to-now goes on from now; "
+            "`cdc cursor reset` makes the next start load everything again",
+        )
 
     def _oldest(self) -> str:
         """The oldest time the server still knows, if the user may read the oplog."""
