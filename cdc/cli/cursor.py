@@ -66,8 +66,8 @@ def set_(
     """Move the position to a time: changes before it are skipped, changes after it are sent again."""
     from cdc.ops import cursors  # noqa: PLC0415
 
-    settings = _settings(name, collection, database, topic, cursor_dir, config, start=time)
-    with cursors.moved(settings) as loss:
+    settings = _settings(name, collection, database, topic, cursor_dir, config)
+    with cursors.moved(settings, time) as loss:
         _confirm(loss, yes=yes)
     typer.echo(f"{settings.pipeline_name}: the next start goes on at {time}")
 
@@ -84,7 +84,6 @@ def _settings(
     topic: str | None,
     cursor_dir: Path | None,
     config: Path | None,
-    start: str | None = None,
 ) -> Any:  # noqa: ANN401 - the type is imported when the command runs
     from cdc.config import load  # noqa: PLC0415
     from cdc.ops import logs  # noqa: PLC0415
@@ -95,7 +94,6 @@ def _settings(
         "mongo.database": database,
         "topic": topic,
         "cursor_dir": cursor_dir,
-        "from": start,
     }
     settings = load(flags, config=config).settings
     logs.configure(settings.log_format, debug=settings.debug)

@@ -98,8 +98,11 @@ def _json(text: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:  # no
 
 def _start(value: object) -> object:
     """Where to start: `now`, or a moment in UTC. A time without a zone is UTC; a number is Unix seconds."""
-    if value is None or value == "now":
-        return value
+    return value if value is None or value == "now" else past(value)
+
+
+def past(value: object) -> datetime:
+    """A moment since 1970 that is not in the future; raises `MisfitError`."""
     moment = _moment(value)
     if moment > datetime.now(UTC):
         raise MisfitError(f"{quoted(str(value))} is in the future", hint=_TIME_HINT)

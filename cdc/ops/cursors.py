@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 from bson.timestamp import Timestamp
 
 from cdc.config import Settings
+from cdc.config.misfit import MisfitError
+from cdc.config.values import past
 from cdc.cursor.cursor import Cursor, WatchedSource
 from cdc.cursor.file import FileStore, names
 from cdc.errors import ConfigInvalid
@@ -47,20 +48,25 @@ def reset(settings: Settings) -> Iterator[str | None]:
 
 
 @contextmanager
-def moved(settings: Settings) -> Iterator[str | None]:
-    """Save a position at the time `settings.from_` after the block, which is told what is lost."""
+def moved(settings: Settings, time: str) -> Iterator[str | None]:
+    """Save a position at `time`, as `--time` takes it, after the block, which is told what is lost."""
     files = store(settings)
     _require_named(settings)
-    start = settings.from_
-    if not isinstance(start, datetime):
-        raise ConfigInvalid("--time: 'now' is not a time", hint="write an ISO 8601 time, or Unix seconds")
+    position = _position(time)
     with files.held():
         cursor = files.read()
         yield f"{files.path}: the position {_where(cursor)} is lost." if cursor is not None else None
         source = cursor.source if cursor is not None and not settings.collection else watched(settings)
-        FileStore(settings.cursor_dir, settings.pipeline_name, source).save(
-            Position(time=Timestamp(int(start.timestamp()), 0))
-        )
+        FileStore(settings.cursor_dir, settings.pipeline_name, source).save(position)
+
+
+def _position(time: str) -> Position:
+    try:
+        return Position(time=Timestamp(int(past(time).timestamp()), 0))
+    except MisfitError as error:
+        raise ConfigInvalid(
+            f"--time: {error}", hint="write a time such as 2026-01-31T12:00:00Z, or Unix seconds"
+        ) from None
 
 
 def _require_named(settings: Settings) -> None:
