@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from types import FrameType
 
 import structlog
@@ -15,7 +14,8 @@ from bson.timestamp import Timestamp
 from cdc import metrics
 from cdc.config import Settings
 from cdc.cursor.memory import MemoryStore
-from cdc.encode import Encoder, dead_letter
+from cdc.encode import Encoder
+from cdc.encode.dead_letter import letter
 from cdc.events import Position
 from cdc.ops import cursors, http, live, logs
 from cdc.pipeline import Bounds, CursorStore, Parts, Sink, run
@@ -79,7 +79,7 @@ def parts(settings: Settings, store: CursorStore) -> Parts:
             tombstones=settings.tombstones,
             create=settings.create_topics,
         )
-        return KafkaSink(settings.kafka, topics, name=name, letter=lambda event: dead_letter(event, datetime.now(UTC)))
+        return KafkaSink(settings.kafka, topics, name=name, letter=letter)
 
     return Parts(
         name=name,

@@ -139,7 +139,7 @@ class KafkaSettings(BaseModel):
     batch_size: int = Field(524288, ge=1, le=2147483647, description="Largest batch, in bytes.")
     linger_ms: float = Field(5, ge=0, le=900000, description="How long a batch waits to fill, in milliseconds.")
     buffer_bytes: int = Field(
-        64 * _MIB,
+        32 * _MIB,
         ge=_MIB,
         le=2048 * _MIB,
         description="Most bytes of records waiting for Kafka; also the largest record, up to 64 MiB.",
