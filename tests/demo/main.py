@@ -13,43 +13,45 @@ from rich.console import Console
 from cdc.errors import CdcError
 from tests.demo.outcome import Outcome
 from tests.demo.screen import Screen
-from tests.demo.story import DemoFailedError, Size, Story
+from tests.demo.story import LOG, WATCH, DemoFailedError, Size, Story
 
 if TYPE_CHECKING:
     from cdc.local.stack import Stack
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
 """128 and SIGINT, as a shell has it."""
 
 
 def main() -> int:
     """The exit code: 0 when topic and collection are the same, 1 when not, else that of what went wrong."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in STOPS:
         signal.signal(number, signal.default_int_handler)
     screen = Screen(Console(highlight=False))
+    screen.title(f"cdc {' '.join(WATCH)}")
     folder = Path(tempfile.mkdtemp(prefix="cdc-demo-"))
-    kept = folder / "watch.log"
     try:
-        screen.title()
         found = run(folder, Size(), screen)
-        screen.outcome(found)
     except CdcError as error:
         screen.error(str(error), error.hint)
         return error.exit_code
     except DemoFailedError as error:
-        screen.error(str(error), f"the watcher's log is {kept}")
+        screen.error(str(error), f"its log is {folder / LOG}")
         return 1
     except KeyboardInterrupt:
+        shutil.rmtree(folder)
         screen.error("interrupted", "nothing is left running")
         return INTERRUPTED
+    screen.outcome(found)
     if found.wrong:
+        screen.error("the topic is not the collection", f"the watcher's log is {folder / LOG}")
         return 1
     shutil.rmtree(folder)
     return 0
 
 
 def run(folder: Path, size: Size, screen: Screen) -> Outcome:
-    """On servers of its own in `folder`, which are gone when it returns or raises.
+    """On servers of its own in `folder`, which are gone when it returns or raises; the watcher's log stays.
 
     Raises:
         CdcError: the servers cannot be had.
@@ -61,14 +63,28 @@ def run(folder: Path, size: Size, screen: Screen) -> Outcome:
 
 @contextmanager
 def _servers(folder: Path, screen: Screen) -> "Iterator[Stack]":
-    from cdc.local import stack  # noqa: PLC0415 - raises where the extra `local` is missing
+    from cdc.local import install, stack  # noqa: PLC0415 - raises where the extra `local` is missing
 
-    with screen.step("servers", "starting MongoDB and Apache Kafka") as step:
-        running = stack.up(folder, step.doing)
-        step.done = "MongoDB and Apache Kafka, on 127.0.0.1"
+    servers = f"MongoDB {install.MONGODB} and Apache Kafka {install.KAFKA}"
     try:
+        with screen.step("servers", f"starting {servers}") as step:
+            running = stack.up(folder, step.doing)
+            step.done = f"{servers} on 127.0.0.1"
         yield running
     finally:
-        with screen.step("servers", "stopping") as step:
-            stack.reset(folder)
-            step.done = "stopped, and their data deleted"
+        with _undisturbed():
+            if stack.status(folder):
+                with screen.step("stopped", "stopping the servers") as step:
+                    stack.reset(folder)
+                    step.done = "the servers, and their data deleted"
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not leave a server behind."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,14 +1,14 @@
 """How the demo looks: a line for each step, and what came of it."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import orjson
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.padding import Padding
-from rich.status import Status
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -20,17 +20,37 @@ TELLING = {"read": "after", "insert": "after", "update": "update", "replace": "a
 """The part of a record in which one sees what it is about."""
 SHOWN = 5
 """Faults that are shown; the rest is counted."""
+LONG = 400
+"""Characters of a fault that are shown."""
 
 
 class Step:
     """A step under way; `done` is what its line says in the end."""
 
-    def __init__(self, status: Status) -> None:
-        self._status = status
+    def __init__(self, name: str, doing: str) -> None:
         self.done = ""
+        self._name = name
+        self._doing = doing
+        self._begun = time.monotonic()
+        self._spinner = Spinner("dots", style="dim")
 
     def doing(self, text: str) -> None:
-        self._status.update(Text(text, style="dim"))
+        self._doing = text
+
+    def running(self) -> Table:
+        return self._line(self._spinner, Text(self._doing, style="dim"))
+
+    def ended(self, mark: Text) -> Table:
+        return self._line(mark, Text(self.done or self._doing))
+
+    def _line(self, mark: RenderableType, text: Text) -> Table:
+        line = Table.grid(padding=(0, 1), expand=True)
+        line.add_column(width=3)
+        line.add_column(width=12, style="bold")
+        line.add_column(ratio=1)
+        line.add_column(width=8, justify="right", style="dim")
+        line.add_row(Padding(mark, (0, 0, 0, 2)), self._name, text, f"{time.monotonic() - self._begun:.1f} s")
+        return line
 
 
 class Screen:
@@ -38,25 +58,21 @@ class Screen:
         self._console = console
         console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
 
-    def title(self) -> None:
+    def title(self, command: str) -> None:
         self._console.print()
-        self._console.print(Text.assemble("  ", ("cdc", "bold"), "  changes of a real MongoDB in a real Kafka"))
+        self._console.print(Text.assemble("  ", ("$ ", "dim"), (command, "bold")))
         self._console.print()
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[Step]:
         """A spinner while it is under way, a line with its seconds when it ends."""
-        begun = time.monotonic()
-        mark = ("✗", "bold red")
-        with self._console.status("", spinner="dots", spinner_style="dim") as status:
-            step = Step(status)
-            step.doing(doing)
-            try:
+        step, mark = Step(name, doing), Text("✗", style="bold red")
+        try:
+            with Live(get_renderable=step.running, console=self._console, transient=True, refresh_per_second=10):
                 yield step
-                mark = ("✓", "green")
-            finally:
-                status.stop()
-                self._line(mark, name, step.done or doing, time.monotonic() - begun)
+            mark = Text("✓", style="green")
+        finally:
+            self._console.print(step.ended(mark))
 
     def outcome(self, found: Outcome) -> None:
         self._console.print()
@@ -73,24 +89,17 @@ class Screen:
         self._console.print(Text.assemble("  ", ("hint", "dim"), f"   {hint}"))
         self._console.print()
 
-    def _line(self, mark: tuple[str, str], name: str, text: str, seconds: float) -> None:
-        line = Table.grid(padding=(0, 1), expand=True)
-        line.add_column(width=3, justify="right")
-        line.add_column(width=12)
-        line.add_column(ratio=1)
-        line.add_column(width=8, justify="right", style="dim")
-        line.add_row(Text(*mark), Text(name, style="bold"), Text(text), f"{seconds:.1f} s")
-        self._console.print(line)
-
 
 def _kinds(found: Outcome) -> Table:
     table = Table(box=None, expand=True, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    table.add_column("what a consumer read")
-    table.add_column("records", justify="right")
-    table.add_column("for example", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("kind", style="bold")
+    table.add_column("made", justify="right")
+    table.add_column("read", justify="right")
+    table.add_column("from Kafka, for example", ratio=1, no_wrap=True, overflow="ellipsis")
     for kind, part in TELLING.items():
         if kind in found.examples:
-            table.add_row(Text(kind, style="bold"), f"{found.records[kind]:,}", _example(found.examples[kind], part))
+            example = _example(found.examples[kind], part)
+            table.add_row(kind, f"{found.made[kind]:,}", f"{found.records[kind]:,}", example)
     return table
 
 
@@ -104,30 +113,20 @@ def _numbers(found: Outcome) -> Table:
     table.add_column(style="bold")
     table.add_column(justify="right")
     table.add_column(style="dim")
-    table.add_row("first load", f"{found.load_rate:,.0f} records/s", "first to last record at the consumer")
-    table.add_row("changes", f"{kill.rate:,.0f} records/s", "what had gathered while the watcher was dead, likewise")
+    table.add_row("first load", f"{found.load_rate:,.0f} records/s", "from the first to the last at the consumer")
     table.add_row(
-        "latency p50", f"{latency.p50:.0f} ms", "insert acknowledged by MongoDB, to its record at the consumer;"
+        "catching up", f"{kill.rate:,.0f} records/s", "likewise, after the kill; each update's document looked up"
     )
-    table.add_row("latency p99", f"{latency.p99:.0f} ms", f"{latency.inserts:,} inserts at {latency.pace:.0f} a second")
+    table.add_row("latency p50", f"{latency.p50:.1f} ms", "from MongoDB's acknowledgement to the consumer,")
+    table.add_row("latency p99", f"{latency.p99:.1f} ms", f"{latency.inserts:,} inserts at {latency.pace:.0f} a second")
     return table
 
 
 def _verdict(found: Outcome) -> Text:
     if not found.wrong:
-        changes = _listed(found.made)
-        return Text.assemble(
-            ("collection = topic", "bold green"),
-            f"   {found.documents:,} documents, one by one; {changes}: none lost, in order",
-        )
-    lines = [line if len(line) < 4 * WIDTH else f"{line[: 4 * WIDTH]}…" for line in found.wrong[:SHOWN]]
-    if more := len(found.wrong) - SHOWN:
-        lines += [f"… and {more:,} more"] * (more > 0)
+        compared = f"   {found.documents:,} documents, one by one; every change came, in its document's order"
+        return Text.assemble(("collection = topic", "bold green"), compared)
+    lines = [line if len(line) < LONG else f"{line[:LONG]}…" for line in found.wrong[:SHOWN]]
+    if len(found.wrong) > SHOWN:
+        lines.append(f"and {len(found.wrong) - SHOWN:,} more")
     return Text("\n").join([Text("collection ≠ topic", style="bold red"), *map(Text, lines)])
-
-
-def _listed(made: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {kind}s" for kind, count in made.items())
-
-
-__all__: list[Any] = ["Screen", "Step"]

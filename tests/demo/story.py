@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,10 +23,13 @@ from tests.support.waiting import until
 
 DATABASE, COLLECTION, TOPIC = "demo", "airports", "airports"
 WATCH = ["watch", "--database", DATABASE, "--collection", COLLECTION, "--topic", TOPIC]
+LOG = "watch.log"
 PATIENCE = 60.0
 """Seconds in which a step must be done."""
-BURST = 250
+BURST = 500
 """Changes written in one call."""
+PAUSE = 0.1
+"""Seconds between calls while the watcher lives, so that it has saved a position before it is killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +70,10 @@ class Story:
         self.changes = Changes(self.airports)
         self._fill()
         load_rate = self._first_load()
-        seen = self._kill()
-        kill = self._go_on(seen)
+        kill = self._kill()
         latency = self._latency()
         self._stop()
         return self._compare(load_rate, kill, latency)
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "watch.log"
 
     def _fill(self) -> None:
         with self.screen.step("documents", "inserting the world's airports") as step:
@@ -82,47 +81,55 @@ class Story:
             step.done = f"{len(self.airports):,} airports in MongoDB"
 
     def _first_load(self) -> float:
-        with self.screen.step("first load", f"cdc {' '.join(WATCH)}") as step:
+        with self.screen.step("first load", "cdc watch reads what exists") as step:
             self._watch()
             self._await(partial(topics.partitions, self.kafka, TOPIC), "the topic")
             parts = topics.partitions(self.kafka, TOPIC)
             self.consumer = self.opened.enter_context(consuming(self.kafka, parts))
             self._await(lambda: self._seen >= 0, "the first load")
-            step.done = f"cdc {' '.join(WATCH)}"
+            step.done = f"{len(self.consumer.records):,} records in Kafka"
             return self.consumer.rate(0)
 
-    def _kill(self) -> int:
-        with self.screen.step("changes", "inserts, updates, replaces and deletes while it watches"):
-            enough = self.size.changes // 8
-            while self._seen < enough and self._made < self.size.changes // 2:
-                self._write(BURST)
-            self._await(lambda: self._seen >= enough, "the first changes")
-            self.child.kill()
-        return self._seen
+    def _kill(self) -> Kill:
+        dead = Event()
+        with ThreadPoolExecutor(1) as writer:
+            try:
+                writing = writer.submit(self._write, dead)
+                with self.screen.step("changes", "inserts, updates, replaces and deletes, while it watches"):
+                    enough = self.size.changes // 4 + BURST // 2
+                    self._await(lambda: self._seen >= enough, "the first changes")
+            finally:
+                self.child.kill()
+                dead.set()
+            seen, made = self._seen, self._made
+            with self.screen.step("SIGKILL", "the changes go on") as step:
+                writing.result()
+                more = self._made - made
+                step.done = f"killed when {seen:,} of {made:,} changes had come; {more:,} more while it is dead"
+        return self._go_on(seen, more)
 
-    def _go_on(self, seen: int) -> Kill:
-        with self.screen.step("SIGKILL", "") as step:
-            made = self._made
-            self._write(self.size.changes - made)
-            step.done = f"{seen:,} of {made:,} changes had come when it was killed; {self._made - made:,} more are made"
-        with self.screen.step("start again", "the same command") as step:
-            before = len(self.consumer.records)
-            known = len(self.consumer.first)
+    def _write(self, dead: Event) -> None:
+        """All changes, with pauses until the watcher is dead."""
+        while missing := self.size.changes - self._made:
+            self.collection.bulk_write(self.changes.make(min(BURST, missing)), ordered=False)
+            dead.wait(PAUSE)
+
+    def _go_on(self, seen: int, while_down: int) -> Kill:
+        with self.screen.step("once more", "the same command") as step:
+            before, known = len(self.consumer.records), len(self.consumer.first)
             self._watch()
             self._await(lambda: self._seen >= self._made, "the changes made while the watcher was dead")
             came, new = len(self.consumer.records) - before, len(self.consumer.first) - known
-            step.done = f"it went on where it was: {new:,} changes, {came - new:,} sent twice"
-        return Kill(seen, self._made - made, came - new, self.consumer.rate(before))
+            step.done = f"went on from its saved position: {new:,} new changes, {came - new:,} sent again"
+        return Kill(seen, while_down, came - new, self.consumer.rate(before))
 
     def _latency(self) -> Latency:
         inserts, pace = self.size.paced, self.size.pace
-        with self.screen.step("latency", f"{inserts:,} inserts, {pace:.0f} a second") as step:
+        with self.screen.step("latency", f"{inserts:,} inserts, {pace:.0f} a second"):
             acknowledged = self._pace()
             self._await(lambda: self._seen >= self._made, "the paced inserts")
             came = {key: when for (kind, key, _), when in self.consumer.first.copy().items() if kind == "insert"}
-            latency = Latency.of([came[key] - when for key, when in acknowledged.items()], pace)
-            step.done = f"{inserts:,} inserts, {pace:.0f} a second: {latency.p99:.0f} ms at p99"
-        return latency
+            return Latency.of([came[key] - when for key, when in acknowledged.items()], pace)
 
     def _pace(self) -> dict[bytes, float]:
         """By record key, when MongoDB acknowledged the insert."""
@@ -136,20 +143,19 @@ class Story:
         return acknowledged
 
     def _stop(self) -> None:
-        with self.screen.step("SIGTERM", "the watcher is asked to end") as step:
+        with self.screen.step("SIGTERM", "asked to end") as step:
             code = self.child.stop()
             if code:
                 raise DemoFailedError(f"the watcher ended with exit code {code} when it was asked to end")
             step.done = "drained, position saved, exit code 0"
 
     def _compare(self, load_rate: float, kill: Kill, latency: Latency) -> Outcome:
-        with self.screen.step("comparison", "topic and collection, document by document") as step:
+        with self.screen.step("comparison", "collection and topic, document by document"):
             end = topics.ends(self.kafka, TOPIC)
             self._await(lambda: len(self.consumer.records) >= end, "the last record")
             left = list(self.collection.find())
             made = {"read": len(self.airports), **self.changes.made}
-            records = self.consumer.records
-            found = Outcome(
+            return Outcome(
                 made=made,
                 records=self.consumer.counts,
                 examples=self.consumer.examples,
@@ -159,8 +165,6 @@ class Story:
                 latency=latency,
                 wrong=outcome.wrong(self.consumer, made, left),
             )
-            step.done = f"{len(records):,} records against {len(left):,} documents"
-        return found
 
     def _watch(self) -> None:
         env = {
@@ -169,20 +173,17 @@ class Story:
             "CDC_KAFKA__PARTITIONS": "3",
             "CDC_CURSOR_DIR": str(self.folder),
         }
-        self.child = self.opened.enter_context(running(*WATCH, env=env, log=self.log))
-
-    def _write(self, count: int) -> None:
-        for done in range(0, count, BURST):
-            self.collection.bulk_write(self.changes.make(min(BURST, count - done)), ordered=False)
+        self.child = self.opened.enter_context(running(*WATCH, env=env, log=self.folder / LOG))
 
     def _await(self, condition: Callable[[], object], what: str) -> None:
-        """Waits until `condition` holds, unless the watcher ends before."""
+        """Waits until `condition` holds, unless the watcher fails before."""
+        failed = self.child.process.poll
         try:
-            until(lambda: condition() or not self.child.alive, seconds=PATIENCE, what=what)
+            until(lambda: condition() or failed(), seconds=PATIENCE, what=what)
         except AssertionError as late:
             raise DemoFailedError(str(late)) from late
         if not condition():
-            raise DemoFailedError(f"the watcher ended with exit code {self.child.process.returncode}")
+            raise DemoFailedError(f"the watcher ended with exit code {failed()}")
 
     @property
     def _made(self) -> int:
