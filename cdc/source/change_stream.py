@@ -33,6 +33,11 @@ class Images:
     full_document: Literal["lookup", "required", "when-available", "off"]
     before: Literal["off", "when-available", "required"]
 
+    @property
+    def stored(self) -> bool:
+        """Whether any image is to be one that the server stored."""
+        return self.before != "off" or self.full_document in {"required", "when-available"}
+
     def options(self) -> dict[str, str]:
         """As options of `$changeStream`."""
         full = {"lookup": "updateLookup", "required": "required", "when-available": "whenAvailable", "off": "default"}
@@ -127,8 +132,8 @@ class ChangeStream:
             cursor = self._cursor
             if cursor is None:
                 return
-            raw = cursor.try_next()
-            yield Batch(raw or b"", self._position(), server_time=self._tap.server_time)
+            # In no variable of its own, which would hold the bytes while the next reply arrives.
+            yield Batch(cursor.try_next() or b"", self._position(), server_time=self._tap.server_time)
             if not cursor.alive and self._cursor is not None:
                 self.open(self._position())
 

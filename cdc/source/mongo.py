@@ -33,6 +33,7 @@ RESUMABLE |= frozenset({9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 5
 https://github.com/mongodb/specifications/blob/master/source/change-streams/change-streams.md#resumable-error"""
 REFUSED_FILTER = frozenset({2, 9, 14, 15, 40, 40324, 168, 17287, 17276, 16020, 16410})
 NOT_REPLICATED = 40573
+IMAGE_MISSING = 47
 ON_VIEW = 166
 EVENT_TOO_LARGE = 10334
 
@@ -116,6 +117,12 @@ def _refusal(error: OperationFailure, where: str, database: str, *, match: bool)
         )
     elif code in RESUMABLE or error.has_error_label("ResumableChangeStreamError"):
         ours = SourceUnreachable(f"{where} ended the stream ({name})", hint="it is opened again")
+    elif code == IMAGE_MISSING:
+        ours = ConfigInvalid(
+            f"--full-document or --before: {where} did not store the image of a change of {database!r}",
+            hint="db.runCommand({collMod: COLLECTION, changeStreamPreAndPostImages: {enabled: true}}) stores those "
+            "to come; when-available goes on without those that are missing",
+        )
     elif code == ON_VIEW:
         ours = ConfigInvalid("--collection: a view has no changes of its own", hint="watch what it is made from")
     elif match and code in REFUSED_FILTER:

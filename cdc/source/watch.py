@@ -6,7 +6,7 @@ from dataclasses import replace
 from pymongo.errors import PyMongoError
 
 from cdc.config import MongoSettings
-from cdc.errors import HistoryLost
+from cdc.errors import ConfigInvalid, HistoryLost
 from cdc.events import Batch, Position
 from cdc.source.change_stream import ChangeStream, Images, ReplyTap, Scope
 from cdc.source.mongo import Server, connect, translate, translated
@@ -35,7 +35,7 @@ class MongoSource:
         options = {**self._images.options(), **({"showExpandedEvents": True} if server.expanded_events else {})}
         self._stream = ChangeStream(self._client, self._tap, self._scope, options, self._settings)
         taken = self._open(self._stream, start)
-        begun, reached = replace(taken, loading=start.loading), taken
+        begun, reached = replace(taken, time=taken.time or self._tap.server_time, loading=start.loading), taken
         yield Batch(b"", begun, server_time=self._tap.server_time)
         try:
             if start.loading:
@@ -59,6 +59,11 @@ class MongoSource:
 
     def _check(self) -> Server:
         server = Server.of(self._client, self._settings)
+        if self._images.stored and not server.expanded_events:
+            raise ConfigInvalid(
+                "--full-document, --before: this MongoDB stores no images; 6.0 and newer can",
+                hint="--full-document lookup or off, --before off",
+            )
         with translated(self._settings):
             require_plain(self._client, self._scope.database, self._scope.collections)
         return server

@@ -106,7 +106,7 @@ def unencodable(info: Collection[dict[str, Any]], key: int) -> None:
     """A document that is no UTF-8, as a careless driver may have left it."""
     text = b"\xff\xfe\x00"
     body = b"\x10_id\x00" + key.to_bytes(4, "little") + b"\x02t\x00" + len(text).to_bytes(4, "little") + text + b"\x00"
-    info.insert_one(RawBSONDocument((len(body) + 4).to_bytes(4, "little") + body))  # type: ignore[arg-type]
+    info.insert_one(RawBSONDocument((len(body) + 4).to_bytes(4, "little") + body))
 
 
 def test_poison_becomes_a_dead_letter_and_the_rest_goes_on(
@@ -173,3 +173,32 @@ def test_documents_of_a_megabyte_fit_into_little_memory(
         until(done, seconds=100, what=f"{LARGE} records")
         assert child.stop() == 0
     assert peak < 250 * MIB, f"{peak / MIB:.0f} MiB"
+
+
+def test_stored_images_are_told_apart_from_looked_up_ones(
+    info: Collection[dict[str, Any]], args: list[str], servers: dict[str, str], kafka: str, topic: str
+) -> None:
+    info.database.command({"create": "info", "changeStreamPreAndPostImages": {"enabled": True}})
+    once([*args, "--no-snapshot"], servers)
+    info.insert_one({"_id": 1, "n": 1})
+    info.update_one({"_id": 1}, {"$inc": {"n": 1}})
+    info.update_one({"_id": 1}, {"$inc": {"n": 1}})
+    info.delete_one({"_id": 1})
+    once([*args, "--full-document", "required", "--before", "required"], servers)
+    found = [record.value for record in topics.read(kafka, topic)]
+    assert [(value["before"] or {}).get("n") for value in found] == [None, 1, 2, 3]
+    assert [(value["after"] or {}).get("n") for value in found] == [1, 2, 3, None]
+    assert [value["source"]["image"] for value in found] == ["event", "stored", "stored", "stored"]
+
+
+@pytest.mark.parametrize("option", ["--full-document", "--before"])
+def test_an_image_that_is_required_and_was_not_stored_stops_by_name(
+    info: Collection[dict[str, Any]], args: list[str], servers: dict[str, str], option: str
+) -> None:
+    once([*args, "--no-snapshot"], servers)
+    info.insert_one({"_id": 1})
+    info.update_one({"_id": 1}, {"$inc": {"n": 1}})
+    ended = cdc(*args, "--once", option, "required", env=servers)
+    assert ended.returncode == 2, ended.stderr
+    assert "did not store the image" in ended.stderr
+    assert "collMod" in ended.stderr
