@@ -65,11 +65,17 @@ def parts(settings: Settings, store: CursorStore) -> Parts:
     name = settings.pipeline_name
     scope = Scope(settings.mongo.database, settings.collection, settings.match)
     images = Images(settings.full_document, settings.before)
-    encoder = Encoder(name=name, version=__version__, full_document=settings.full_document, before=settings.before)
+    encoder = Encoder(
+        name=name,
+        version=__version__,
+        full_document=settings.full_document,
+        before=settings.before,
+        shared=settings.shares_topic,
+    )
 
     def sink() -> Sink:
         if settings.dry_run:
-            return StdoutSink(settings.topic_for)
+            return StdoutSink(settings.topic_for, ddl=settings.ddl_topic)
         topics = Topics(
             settings.kafka,
             settings.topic_for,

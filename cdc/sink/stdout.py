@@ -5,24 +5,30 @@ from collections.abc import Callable
 
 import orjson
 
-from cdc.events import Pending, Records, Rejected
+from cdc.events import DOCUMENT_OPERATIONS, Pending, Records, Rejected
 
 
 class StdoutSink:
-    """Implements `pipeline.Sink`; a record counts as acknowledged once it is written."""
+    """Implements `pipeline.Sink`; a record counts as acknowledged once it is written.
 
-    def __init__(self, topic_for: Callable[[str, str], str]) -> None:
+    `ddl` is the topic of collection events; without it they go nowhere.
+    """
+
+    def __init__(self, topic_for: Callable[[str, str], str], *, ddl: str | None) -> None:
         self._topic_for = topic_for
+        self._ddl = ddl
 
     def open(self) -> None:
         pass
 
     def produce(self, records: Records, start: int, slot: Pending) -> int:
         slot.expect(len(records) - start)
-        columns = zip(records.namespaces, records.keys, records.values, strict=True)
-        for namespace, key, value in list(columns)[start:]:
-            line = {"topic": self._topic_for(*namespace), "key": orjson.Fragment(key), "value": orjson.Fragment(value)}
-            sys.stdout.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        columns = zip(records.namespaces, records.operations, records.keys, records.values, strict=True)
+        for namespace, operation, key, value in list(columns)[start:]:
+            topic = self._topic_for(*namespace) if operation in DOCUMENT_OPERATIONS else self._ddl
+            if topic is not None:
+                line = {"topic": topic, "key": orjson.Fragment(key), "value": orjson.Fragment(value)}
+                sys.stdout.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
             slot.acknowledge()
         sys.stdout.buffer.flush()
         return len(records)
