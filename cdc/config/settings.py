@@ -134,6 +134,11 @@ class Settings(BaseSettings):
         source = f"{self.mongo.database}.{collections}" if collections else self.mongo.database
         return _legal(f"{source}-{self.topic}" if self.topic else source)
 
+    @property
+    def shares_topic(self) -> bool:
+        """Whether several collections write to one topic, so that a document's `_id` alone is no key."""
+        return self.topic is not None and "{coll}" not in self.topic and len(set(self.collection)) != 1
+
     def require_topic(self) -> None:
         """Raises: ConfigInvalid: neither a topic nor a dry run was asked for."""
         if self.topic is None and not self.dry_run:

@@ -10,12 +10,13 @@ from struct import Struct
 from bson.errors import BSONError
 
 from cdc.encode.changes import Changes
+from cdc.encode.keys import within
 from cdc.encode.pure import unencodable
 from cdc.encode.record import Form, Origin, Record
 from cdc.encode.relaxed import decode, loses
 from cdc.encode.rows import Rows
 from cdc.errors import Unencodable
-from cdc.events import Batch, Records, Rejected
+from cdc.events import DOCUMENT_OPERATIONS, Batch, Records, Rejected
 
 _MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
 _SMALLEST = 5  # bytes of an empty document
@@ -26,11 +27,13 @@ _length = Struct("<i").unpack_from
 class Encoder:
     """Makes the records of one pipeline, `name`, in the words of one `version` of `cdc`.
 
-    `full_document` and `before` are the images the stream was opened with, as the options name them.
+    `full_document` and `before` are the images the stream was opened with, as the options name them. With `shared`,
+    the keys tell collections apart that share a topic.
     """
 
-    def __init__(self, *, name: str, version: str, full_document: str, before: str) -> None:
+    def __init__(self, *, name: str, version: str, full_document: str, before: str, shared: bool = False) -> None:
         self._origin = Origin(name, version)
+        self._shared = shared
         self._changes = Changes(self._origin, full_document=full_document, before=before)
 
     def encode(self, batch: Batch) -> Records:
@@ -42,7 +45,8 @@ class Encoder:
                 made.append(_quick(form, raw) or _exact(form, raw))
             except Unencodable as error:
                 rejected.append(form.rejected(raw, str(error)))
-        return _columns(made, rejected)
+        records = _columns(made, rejected)
+        return _told_apart(records) if self._shared else records
 
     def _form(self, batch: Batch) -> Form:
         if batch.namespace is None:
@@ -57,6 +61,19 @@ def _columns(made: list[Record], rejected: list[Rejected]) -> Records:
         return Records(rejected=rejected)
     namespaces, operations, keys, values, times_ms, tokens = map(list, zip(*made, strict=True))
     return Records(namespaces, operations, keys, values, times_ms, tokens, rejected)
+
+
+def _told_apart(records: Records) -> Records:
+    """The records with the namespace in the key of each document: `{"ns":…,"_id":…}` (I4)."""
+    records.keys = [
+        within(where, key) if operation in DOCUMENT_OPERATIONS else key
+        for where, operation, key in zip(records.namespaces, records.operations, records.keys, strict=True)
+    ]
+    records.rejected = [
+        event if event.key is None else event._replace(key=within(event.namespace, event.key))
+        for event in records.rejected
+    ]
+    return records
 
 
 def _quick(form: Form, raw: bytes) -> Record | None:

@@ -28,6 +28,7 @@ from cdc.encode.pure import (
     string,
     unencodable,
 )
+from cdc.events import Namespace
 
 _INT64 = 2**63
 _DECIMAL128 = Context(prec=34)
@@ -56,6 +57,11 @@ def key_of(raw: bytes, start: int = 0) -> bytes:
         if element.name == "_id":
             return b'{"_id":%b}' % _KEY.field(raw, element)
     raise unencodable("the document has no _id")
+
+
+def within(where: Namespace, key: bytes) -> bytes:
+    """The key for a topic that several collections share: `{"ns":…,"_id":…}`."""
+    return b'{"ns":%b,%b' % (orjson.dumps(where._asdict()), key[1:])
 
 
 def _name(raw: bytes) -> bytes:

@@ -346,3 +346,14 @@ def test_config_schema_has_every_setting_with_a_description() -> None:
     assert [
         name for group in groups for name, about in group.items() if not about.get("description", "").endswith(".")
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "collection", "shared"),
+    [("t", ["a"], False), ("t", ["a", "a"], False), ("t", ["a", "b"], True), ("t", [], True), ("{coll}", [], False)],
+)
+def test_a_topic_is_shared_where_several_collections_write_to_it(
+    topic: str, collection: list[str], *, shared: bool
+) -> None:
+    settings = load({"topic": topic, "collection": collection}, environ={}).settings
+    assert settings.shares_topic is shared
