@@ -35,7 +35,7 @@ class MongoSource:
         options = {**self._images.options(), **({"showExpandedEvents": True} if server.expanded_events else {})}
         self._stream = ChangeStream(self._client, self._tap, self._scope, options, self._settings)
         taken = self._open(self._stream, start)
-        begun, reached = replace(taken, time=taken.time or self._tap.server_time, loading=start.loading), taken
+        begun = replace(taken, time=taken.time or self._tap.server_time, loading=start.loading)
         yield Batch(b"", begun, server_time=self._tap.server_time)
         try:
             if start.loading:
@@ -43,14 +43,13 @@ class MongoSource:
                 yield from load(self._client, self._scope, begun, self._settings.batch_size)
                 yield Batch(b"", taken, server_time=self._tap.server_time)
                 self._open(self._stream, taken)
-            for batch in self._stream.batches():
-                reached = batch.position
-                yield batch
+            yield from self._stream.batches()
         except PyMongoError as error:
             if self._closed:
                 return
             if (ours := translate(error, self._settings)) is None:
                 raise
+            reached = Position.of_token(self._tap.token) if self._tap.token is not None else taken
             raise self._lost(ours, reached) if isinstance(ours, HistoryLost) else ours from error
 
     def close(self) -> None:
