@@ -7,16 +7,12 @@ from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import (
-    AutoReconnect,
     ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
-    ExecutionTimeout,
-    InvalidURI,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
-    WTimeoutError,
 )
 from pymongo.monitoring import CommandListener
 
@@ -84,13 +80,13 @@ def translate(error: PyMongoError, settings: MongoSettings, *, match: bool = Fal
     where = f"MongoDB at {_hosts(settings)}"
     if isinstance(error, OperationFailure):
         return _refusal(error, where, settings.database, match=match)
-    if isinstance(error, ConfigurationError | InvalidURI):
+    if isinstance(error, ConfigurationError):
         return ConfigInvalid(
             f"--mongo-uri: {error}", hint="see https://www.mongodb.com/docs/manual/reference/connection-string/"
         )
     if isinstance(error, ServerSelectionTimeoutError):
         return SourceUnreachable(f"{where} cannot be reached", hint="is it running, and is --mongo-uri right?")
-    if isinstance(error, ConnectionFailure | AutoReconnect | WTimeoutError | ExecutionTimeout):
+    if isinstance(error, ConnectionFailure):
         return SourceUnreachable(f"{where} closed the connection", hint="it is tried again")
     if isinstance(error, DocumentTooLarge):
         return TooLarge(f"{where}: the command is larger than the server takes", hint="shorten --match")

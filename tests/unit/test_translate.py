@@ -1,0 +1,151 @@
+"""What the errors of MongoDB and Kafka mean to the loop, by their codes."""
+
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    DocumentTooLarge,
+    ExecutionTimeout,
+    InvalidOperation,
+    InvalidURI,
+    NetworkTimeout,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+from cdc.config import MongoSettings
+from cdc.errors import (
+    AccessDenied,
+    CdcError,
+    ConfigInvalid,
+    Fenced,
+    HistoryLost,
+    SinkUnreachable,
+    SourceUnreachable,
+    TooLarge,
+    Unencodable,
+)
+from cdc.sink import kafka_errors
+from cdc.source import mongo
+
+MONGO = MongoSettings.model_validate({"uri": "mongodb://u:q7hunter22@h.example.net:5/shop"})
+WORDS = "words of the server with q7hunter22"
+
+
+def failure(code: int, *labels: str) -> OperationFailure:
+    details: dict[str, Any] = {"codeName": f"Code{code}", "errmsg": WORDS, "errorLabels": list(labels)}
+    return OperationFailure(WORDS, code, details)
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        *((code, AccessDenied) for code in (11, 13, 18, 8000)),
+        *((code, HistoryLost) for code in (260, 280, 286)),
+        *((code, SourceUnreachable) for code in (6, 7, 43, 50, 89, 91, 133, 189, 262, 9001, 10107, 11600, 13435)),
+        (40573, ConfigInvalid),
+        (166, ConfigInvalid),
+        (10334, TooLarge),
+    ],
+)
+def test_a_refusal_of_mongodb_by_its_code(code: int, meaning: type[CdcError]) -> None:
+    ours = mongo.translate(failure(code), MONGO)
+    assert type(ours) is meaning
+    assert "q7hunter22" not in f"{ours}{ours.hint}"
+    assert "\n" not in f"{ours}{ours.hint}"
+
+
+def test_the_label_of_a_resumable_error_counts_whatever_its_code() -> None:
+    assert mongo.translate(failure(12345), MONGO) is None
+    assert isinstance(mongo.translate(failure(12345, "ResumableChangeStreamError"), MONGO), SourceUnreachable)
+
+
+@pytest.mark.parametrize("code", [260, 280, 286])
+def test_a_lost_history_is_lost_even_if_it_is_called_resumable(code: int) -> None:
+    assert isinstance(mongo.translate(failure(code, "ResumableChangeStreamError"), MONGO), HistoryLost)
+
+
+@pytest.mark.parametrize("code", sorted(mongo.REFUSED_FILTER))
+def test_a_refused_filter_is_the_users_only_where_there_is_one(code: int) -> None:
+    ours = mongo.translate(failure(code), MONGO, match=True)
+    assert isinstance(ours, ConfigInvalid)
+    assert str(ours).startswith("--match: ")
+    assert mongo.translate(failure(code), MONGO) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning", "says"),
+    [
+        (ServerSelectionTimeoutError(WORDS), SourceUnreachable, "MongoDB at h.example.net:5 cannot be reached"),
+        (AutoReconnect(WORDS), SourceUnreachable, "MongoDB at h.example.net:5 closed the connection"),
+        (NetworkTimeout(WORDS), SourceUnreachable, "h.example.net:5"),
+        (NotPrimaryError(WORDS), SourceUnreachable, "h.example.net:5"),
+        (ExecutionTimeout(WORDS, 50), SourceUnreachable, "MongoDB at h.example.net:5 ended the stream (50)"),
+        (ConfigurationError("an option"), ConfigInvalid, "--mongo-uri: an option"),
+        (InvalidURI("a URI"), ConfigInvalid, "--mongo-uri: a URI"),
+        (DocumentTooLarge(WORDS), TooLarge, "larger than the server takes"),
+    ],
+)
+def test_an_error_of_the_client_by_its_class(error: PyMongoError, meaning: type[CdcError], says: str) -> None:
+    ours = mongo.translate(error, MONGO)
+    assert type(ours) is meaning
+    assert says in str(ours)
+    assert "q7hunter22" not in f"{ours}{ours.hint}"
+
+
+def test_a_misuse_of_the_client_is_a_bug_and_stays_one() -> None:
+    error = InvalidOperation("a cursor was used twice")
+    assert mongo.translate(error, MONGO) is None
+    with pytest.raises(InvalidOperation) as caught, mongo.translated(MONGO):
+        raise error
+    assert caught.value is error
+
+
+def test_a_translated_error_keeps_its_cause() -> None:
+    error = failure(13)
+    with pytest.raises(AccessDenied) as caught, mongo.translated(MONGO):
+        raise error
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("MSG_SIZE_TOO_LARGE", TooLarge),
+        ("RECORD_LIST_TOO_LARGE", TooLarge),
+        ("INVALID_RECORD", Unencodable),
+        ("INVALID_MSG", Unencodable),
+        ("TOPIC_AUTHORIZATION_FAILED", AccessDenied),
+        ("CLUSTER_AUTHORIZATION_FAILED", AccessDenied),
+        ("SASL_AUTHENTICATION_FAILED", AccessDenied),
+        ("_AUTHENTICATION", AccessDenied),
+        ("_SSL", AccessDenied),
+        ("TOPIC_EXCEPTION", ConfigInvalid),
+        ("POLICY_VIOLATION", ConfigInvalid),
+        ("INVALID_REPLICATION_FACTOR", ConfigInvalid),
+        ("_INVALID_ARG", ConfigInvalid),
+        ("_FENCED", Fenced),
+        ("INVALID_PRODUCER_EPOCH", Fenced),
+        ("_MSG_TIMED_OUT", SinkUnreachable),
+        ("_TRANSPORT", SinkUnreachable),
+        ("_ALL_BROKERS_DOWN", SinkUnreachable),
+        ("_PURGE_QUEUE", SinkUnreachable),
+        ("NOT_ENOUGH_REPLICAS", SinkUnreachable),
+        ("LEADER_NOT_AVAILABLE", SinkUnreachable),
+        ("UNKNOWN_TOPIC_OR_PART", SinkUnreachable),
+    ],
+)
+@pytest.mark.parametrize("retriable", [True, False])
+def test_an_error_of_kafka_by_its_code_and_not_by_what_it_says_of_itself(
+    name: str, meaning: type[CdcError], *, retriable: bool
+) -> None:
+    code: int = getattr(KafkaError, name)
+    ours = kafka_errors.translate(KafkaError(code, retriable=retriable), hosts="k.example.net:9092", topic="orders")
+    assert type(ours) is meaning
+    assert "Kafka at k.example.net:9092, topic 'orders'" in str(ours)
+    assert ours.hint
