@@ -35,5 +35,6 @@ $(READY): pyproject.toml deploy/constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cdc needs Python 3.11 or newer: make PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable '.[local]' --group dev
+	@# setuptools warns of every editable install from a flat layout
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable '.[local]' --group dev
 	@touch $@

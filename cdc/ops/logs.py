@@ -17,7 +17,7 @@ def configure(log_format: Literal["console", "json"] | None, *, debug: bool) -> 
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
             structlog.processors.StackInfoRenderer(),
             *([] if console else [structlog.processors.format_exc_info]),
             renderer,
