@@ -33,6 +33,8 @@ def main() -> int:
     try:
         found = run(folder, Size(), screen)
     except CdcError as error:
+        if not any(folder.rglob("*.log")):
+            shutil.rmtree(folder)
         screen.error(str(error), error.hint)
         return error.exit_code
     except DemoFailedError as error:

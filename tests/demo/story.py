@@ -28,7 +28,7 @@ PATIENCE = 60.0
 """Seconds in which a step must be done."""
 BURST = 500
 """Changes written in one call."""
-PAUSE = 0.1
+PAUSE = 0.05
 """Seconds between calls while the watcher lives, so that it has saved a position before it is killed."""
 
 
@@ -37,7 +37,7 @@ class Size:
     """How many documents (None: all airports), changes to them, and inserts at `pace` a second."""
 
     documents: int | None = None
-    changes: int = 16_000
+    changes: int = 20_000
     paced: int = 1_000
     pace: float = 200.0
 
@@ -95,7 +95,7 @@ class Story:
         with ThreadPoolExecutor(1) as writer:
             try:
                 writing = writer.submit(self._write, dead)
-                with self.screen.step("changes", "inserts, updates, replaces and deletes, while it watches"):
+                with self.screen.step("changes", "of every kind, made while it watches"):
                     enough = self.size.changes // 4 + BURST // 2
                     self._await(lambda: self._seen >= enough, "the first changes")
             finally:
@@ -105,14 +105,14 @@ class Story:
             with self.screen.step("SIGKILL", "the changes go on") as step:
                 writing.result()
                 more = self._made - made
-                step.done = f"killed when {seen:,} of {made:,} changes had come; {more:,} more while it is dead"
+                step.done = f"at change {seen:,}; {more:,} more while it is dead"
         return self._go_on(seen, more)
 
     def _write(self, dead: Event) -> None:
-        """All changes, with pauses until the watcher is dead."""
+        """All changes: with pauses while the watcher lives, the second half of them when it is dead."""
         while missing := self.size.changes - self._made:
             self.collection.bulk_write(self.changes.make(min(BURST, missing)), ordered=False)
-            dead.wait(PAUSE)
+            dead.wait(PAUSE if self._made < self.size.changes // 2 else PATIENCE)
 
     def _go_on(self, seen: int, while_down: int) -> Kill:
         with self.screen.step("once more", "the same command") as step:
@@ -120,7 +120,7 @@ class Story:
             self._watch()
             self._await(lambda: self._seen >= self._made, "the changes made while the watcher was dead")
             came, new = len(self.consumer.records) - before, len(self.consumer.first) - known
-            step.done = f"went on from its saved position: {new:,} new changes, {came - new:,} sent again"
+            step.done = f"it goes on: {new:,} new changes, {came - new:,} sent again"
         return Kill(seen, while_down, came - new, self.consumer.rate(before))
 
     def _latency(self) -> Latency:

@@ -31,7 +31,7 @@ def test_the_demo_finds_every_change_and_leaves_no_process(tmp_path: Path) -> No
     assert found.examples.keys() == found.made.keys()
     assert found.documents == 2_000 + found.made["insert"] - found.made["delete"]
     assert found.kill.seen >= SMALL.changes // 4
-    assert found.kill.while_down > 0
+    assert found.kill.while_down >= SMALL.changes // 4
     assert found.load_rate > 0
     assert found.kill.rate > 0
     assert 0 < found.latency.p50 <= found.latency.p99

@@ -1,6 +1,6 @@
 """What a consumer finds in a topic, and whether it is the collection."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,8 @@ class Consumed:
 
 def partitions(kafka: str, topic: str) -> list[TopicPartition]:
     """The topic's partitions, none where there is no such topic."""
-    found = AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=10).topics.get(topic)
+    quiet = AdminClient({"bootstrap.servers": kafka, "log_level": 2})  # servers that end are no news
+    found = quiet.list_topics(timeout=10).topics.get(topic)
     return [TopicPartition(topic, number) for number in (found.partitions if found else ())]
 
 
@@ -85,13 +86,13 @@ def last_documents(records: Iterable[Consumed]) -> dict[bytes, Any]:
 
 def rendered(documents: Iterable[Mapping[str, Any]]) -> list[Any]:
     """Documents of a collection as a consumer should see them, by an encoder that is not ours; sorted."""
-    return sorted((orjson.loads(json_util.dumps(doc, json_options=RELAXED)) for doc in documents), key=repr)
+    return sorted(_rendered(documents), key=repr)
 
 
 def differences(records: Iterable[Consumed], documents: Iterable[Mapping[str, Any]]) -> list[Any]:
     """Documents that only the topic or only the collection has; empty when they are equal."""
     topic = {repr(doc) for doc in last_documents(records).values()}
-    collection = {repr(doc) for doc in rendered(documents)}
+    collection = {repr(doc) for doc in _rendered(documents)}
     return sorted(topic ^ collection)
 
 
@@ -115,6 +116,10 @@ def out_of_order(records: Iterable[Consumed]) -> list[bytes]:
             wrong.append(record.key)
         newest[record.key] = ts
     return wrong
+
+
+def _rendered(documents: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
+    return (orjson.loads(json_util.dumps(doc, json_options=RELAXED)) for doc in documents)
 
 
 class _consumer:  # noqa: N801 - used as a context manager
