@@ -32,9 +32,11 @@ clean: ## Delete what was built and installed here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml deploy/constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cdc needs Python 3.11 or newer: make PYTHON=…")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --upgrade pip
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cdc needs Python 3.11 or newer: make PYTHON=…")'
+	@echo "installing into $(VENV), once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --upgrade pip
 	@# setuptools warns of every editable install from a flat layout
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable '.[local]' --group dev
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt \
+		--editable '.[local]' --group dev
 	@touch $@
