@@ -6,7 +6,7 @@ infinities as null. `loses` finds these from the bytes. What else has no quick f
 
 import re
 from binascii import hexlify
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -47,29 +47,38 @@ def loses(raw: bytes, decoded: Mapping[str, Any], text: bytes, *, nulls: int, st
     if not (code or symbol or undefined or infinite):
         return False
     begin = start(raw)
-    if code and (any(_CODE(raw, begin)) or any(_SCOPED(raw, begin))):
+    if code and (_text(_CODES, raw, begin, 4) or _text(_SCOPED_CODES, raw, begin, 0)):
         return True
-    if infinite and any(_INFINITE(raw, begin)) and text.count(b"null") > nulls:
+    if infinite and any(_INFINITES(raw, begin)) and text.count(b"null") > nulls:
         return True
-    suspect = (symbol and any(_SYMBOL(raw, begin))) or (
-        undefined and any(_UNDEFINED(raw, begin)) and text.count(b"null") > nulls
+    suspect = (symbol and _text(_SYMBOLS, raw, begin, 4)) or (
+        undefined and any(_UNDEFINEDS(raw, begin)) and text.count(b"null") > nulls
     )
     return suspect and bson.encode(decoded, codec_options=OPTIONS) != raw
 
 
-def _find(kind: int, value: bytes) -> Callable[[bytes, int], list[bytes]]:
-    """Looks for fields of a type by the look of their values: non-empty hits where there may be one.
+def _candidates(kind: int, value: bytes = b"") -> re.Pattern[bytes]:
+    """Finds what may be fields of a type; the group is there where what follows looks like its value.
 
     A field is its type, a name, NUL and the value. All candidates before one NUL share what follows it, so the search
     may go on behind it: linear, whatever the text.
     """
-    return re.compile(rb"\x%02x[^\x00]*+\x00(?=%b|)" % (kind, value), re.DOTALL).findall
+    return re.compile(rb"\x%02x[^\x00]*+\x00(?=(%b)|)" % (kind, value), re.DOTALL)
 
 
-_TEXT = rb"...([\x00\x01])"  # a length below 32 MiB
-_CODE, _SYMBOL, _SCOPED = (_find(kind, _TEXT) for kind in (CODE, SYMBOL, SCOPED_CODE))
-_INFINITE = _find(DOUBLE, rb".{6}([\xf0-\xff])[\x7f\xff]")
-_UNDEFINED = _find(UNDEFINED, rb"(\x00*+(?:[\x01-\x13\x7f\xff]|\Z))")  # ends of documents, the next field's type
+def _text(candidates: Callable[[bytes, int], Iterator[re.Match[bytes]]], raw: bytes, begin: int, prefix: int) -> bool:
+    """Whether a candidate's value begins with a length that ends at a NUL; `prefix` bytes are not counted by it."""
+    for candidate in candidates(raw, begin):
+        pos = candidate.end()
+        end = pos + prefix + int.from_bytes(raw[pos : pos + 4], "little")
+        if end <= len(raw) and raw[end - 1] == 0:
+            return True
+    return False
+
+
+_CODES, _SYMBOLS, _SCOPED_CODES = (_candidates(kind).finditer for kind in (CODE, SYMBOL, SCOPED_CODE))
+_INFINITES = _candidates(DOUBLE, rb".{6}[\xf0-\xff][\x7f\xff]").findall
+_UNDEFINEDS = _candidates(UNDEFINED, rb"\x00*+(?:[\x01-\x13\x7f\xff]|\Z)").findall  # then the next field's type
 
 
 def _render(value: object) -> Fragment:
