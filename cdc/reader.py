@@ -64,4 +64,5 @@ class Reader(threading.Thread):
         with self._changed:
             self._stopped = True
             self._queue.clear()
+            self.nbytes = 0
             self._changed.notify_all()
