@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shlex
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ class FileStore:
         if cursor.source != self._source:
             raise CursorCorrupt(
                 f"cursor {self.path} belongs to {cursor.source}, not to {self._source}",
-                hint="give this pipeline a --name of its own, or forget the cursor with `cdc cursor reset`",
+                hint=f"give this pipeline a --name of its own, or forget the cursor with {self._reset}",
             )
         return cursor.position
 
@@ -52,7 +53,7 @@ class FileStore:
         except ValidationError as error:
             raise CursorCorrupt(
                 f"cursor {self.path} {_damage(text, error)}; it was left untouched",
-                hint=f"restore it from a copy, or `cdc cursor reset --name {self._name}` and load everything again",
+                hint=f"restore it from a copy, or forget it with {self._reset} and load everything again",
             ) from error
 
     @timed("cursor.save")
@@ -103,6 +104,10 @@ class FileStore:
             json.dump(holder, file)
             file.flush()
             yield
+
+    @property
+    def _reset(self) -> str:
+        return f"`cdc cursor reset --name {self._name} --cursor-dir {shlex.quote(str(self.path.parent))}`"
 
     def _sync_folder(self) -> None:
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)

@@ -79,7 +79,6 @@ def test_nothing_is_asked_where_nothing_is_lost(tmp_path: Path) -> None:
         (["reset", "--name", "p"], "there is no cursor {folder}/p.json | `cdc cursor show` lists those there are"),
         (["set", "--name", "p"], "Missing option '--time'"),
         (["set", "--name", "p", "--time", "now"], "--time: 'now' is not a time | write"),
-        (["set", "--name", "p", "--time", "soon"], "--time: 'soon' is not a time | write"),
         (["set", "--name", "p", "--time", "2999-01-01"], "--time: '2999-01-01' is in the future"),
     ],
 )

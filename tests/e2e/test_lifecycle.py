@@ -47,8 +47,8 @@ def test_a_signal_drains_and_saves(
 
     for _ in range(2):
         assert cdc(*args, "--once", env=servers).returncode == 0
-        found = topics.read(kafka, topic)
-        assert [record.value["key"]["_id"] for record in found] == list(range(5000)), "each once, none missing"
+        keys = [record.value["key"]["_id"] for record in topics.read(kafka, topic)]
+        assert sorted(keys) == list(range(5000)), "each once, none missing"
 
 
 @contextmanager
@@ -125,8 +125,8 @@ def test_where_a_first_start_begins(mongo: MongoClient[dict[str, Any]], servers:
     assert dry(servers, *args) == [("info", "read", 1), ("info", "read", 2)]
     assert dry(servers, *args, "--from", "now") == []
     assert dry(servers, *args, "--no-snapshot") == []
-    for since in (str(began.time), began.as_datetime().isoformat()):
-        assert dry(servers, *args, "--from", since) == [("info", "insert", 1), ("info", "insert", 2)]
+    since = began.as_datetime().isoformat()
+    assert dry(servers, *args, "--from", since) == [("info", "insert", 1), ("info", "insert", 2)]
 
 
 def test_a_filter_applies_to_the_load_and_to_the_changes(
