@@ -77,6 +77,7 @@ class KafkaSink:
         except BufferError:
             return index
         except KafkaException as error:
+            sent += 1
             self._refused(translate(error.args[0], hosts=self._topics.hosts), _place(records, index), slot)
             return index + 1
         finally:
@@ -134,7 +135,6 @@ class KafkaSink:
         ours = translate(error, hosts=self._topics.hosts, topic=message.topic())
         if isinstance(ours, Poison):
             self._refused(ours, place, slot)
-            slot.acknowledge()
         else:
             self._undelivered(error, message)
 
@@ -143,7 +143,10 @@ class KafkaSink:
             self._failure = translate(error, hosts=self._topics.hosts, topic=message.topic())
 
     def _refused(self, error: CdcError, place: Rejected, slot: Pending) -> None:
-        """A record that can never be delivered becomes a dead letter; anything else ends the attempt."""
+        """A record that can never be delivered becomes a dead letter; anything else ends the attempt.
+
+        The slot waits for the record until the letter has taken its place, so that no cursor moves past it (I1).
+        """
         if not isinstance(error, Poison):
             self._failure = error
             return
@@ -151,6 +154,8 @@ class KafkaSink:
             self._send_letter(type(error), place, slot, reason=str(error))
         except Poison as poison:
             self._failure = poison
+        else:
+            slot.acknowledge()
 
     def _send_letter(self, kind: type[Poison], rejected: Rejected, slot: Pending, *, reason: str | None = None) -> None:
         rejected = rejected if reason is None else rejected._replace(reason=reason)
