@@ -13,6 +13,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from cdc.config import MongoSettings
 from cdc.events import Batch, Position
 from cdc.metrics import timed
+from cdc.source.reply import ReplySize
 
 DOCUMENT_CHANGES = ["insert", "update", "replace", "delete"]
 
@@ -90,6 +91,7 @@ class ChangeStream:
         self._scope = scope
         self._options = options
         self._settings = settings
+        self._size = ReplySize(settings.batch_size)
         self._cursor: RawBatchCommandCursor[Any] | None = None
 
     @timed("change_stream.open")
@@ -120,7 +122,7 @@ class ChangeStream:
             database.get_collection("$cmd.aggregate", codec_options=CodecOptions()),
             reply["cursor"],
             self._tap.address,
-            batch_size=self._settings.batch_size,
+            batch_size=self._size.documents,
             max_await_time_ms=self._settings.max_await_time_ms,
             session=session,
         )
@@ -132,8 +134,9 @@ class ChangeStream:
             cursor = self._cursor
             if cursor is None:
                 return
-            # In no variable of its own, which would hold the bytes while the next reply arrives.
-            yield Batch(cursor.try_next() or b"", self._position(), server_time=self._tap.server_time)
+            raw = cursor.try_next() or b""
+            cursor.batch_size(self._size.learn(raw))
+            yield Batch(raw, self._position(), server_time=self._tap.server_time)
             if not cursor.alive and self._cursor is not None:
                 self.open(self._position())
 

@@ -9,6 +9,7 @@ from pymongo.read_concern import ReadConcern
 from cdc.errors import ConfigInvalid
 from cdc.events import Batch, Namespace, Position
 from cdc.source.change_stream import Scope
+from cdc.source.reply import ReplySize
 
 MAJORITY = ReadConcern("majority")
 """A document that a change of primary could undo must not be read: the stream would never take it back."""
@@ -20,9 +21,11 @@ def load(client: MongoClient[dict[str, Any]], scope: Scope, position: Position, 
         collection = client[scope.database].get_collection(name, read_concern=MAJORITY)
         namespace = Namespace(scope.database, name)
         pipeline = _pipeline(namespace, scope.match)
-        with collection.aggregate_raw_batches(pipeline, batchSize=batch_size, allowDiskUse=True) as rows:
-            for raw in rows:
-                yield Batch(cast("bytes", raw), position, namespace)
+        size = ReplySize(batch_size)
+        with collection.aggregate_raw_batches(pipeline, batchSize=size.documents, allowDiskUse=True) as rows:
+            for raw in cast("Iterator[bytes]", rows):
+                rows.batch_size(size.learn(raw))
+                yield Batch(raw, position, namespace)
 
 
 def collections(client: MongoClient[dict[str, Any]], database: str) -> list[str]:
