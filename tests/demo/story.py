@@ -144,8 +144,9 @@ class Story:
 
     def _stop(self) -> None:
         with self.screen.step("SIGTERM", "asked to end") as step:
-            code = self.child.stop()
-            if code:
+            self.child.process.terminate()
+            self._await(lambda: not self.child.alive, "the watcher's end")
+            if code := self.child.process.returncode:
                 raise DemoFailedError(f"the watcher ended with exit code {code} when it was asked to end")
             step.done = "drained, position saved, exit code 0"
 
@@ -192,4 +193,6 @@ class Story:
     @property
     def _seen(self) -> int:
         """Changes that came, each counted once; negative while the first load is on its way."""
+        if self.consumer.failure is not None:
+            raise DemoFailedError(f"the consumer cannot go on: {self.consumer.failure}")
         return len(self.consumer.first) - len(self.airports)
