@@ -4,7 +4,8 @@ MongoDB compares numbers by value whatever their type, and a replace may change 
 NumberDecimal("1.00") are one document. So numbers have one spelling here: integers in the range of int64 as digits,
 what a double holds exactly as Python's `repr` of it (orjson's spelling changes with its version), the rest as
 normalised decimals. A symbol equals the string of its text. A field name inside `_id` that begins with `$` gets one
-more, so that no document looks like an ObjectId.
+more, so that no document looks like an ObjectId, and one that is repeated stays repeated: to MongoDB that is another
+document.
 """
 
 from binascii import hexlify
@@ -95,4 +96,4 @@ def _regex(raw: bytes, pos: int) -> tuple[bytes, int]:
     return regex_text(raw[pos:pattern], raw[pattern + 1 : options]), options + 1
 
 
-_KEY = Dialect({**SCALARS, 0x01: _double, REGEX: _regex, SYMBOL: string, 0x13: _decimal}, _name)
+_KEY = Dialect({**SCALARS, 0x01: _double, REGEX: _regex, SYMBOL: string, 0x13: _decimal}, _name, repeats=True)

@@ -71,10 +71,11 @@ class Element(NamedTuple):
 
 
 class Dialect:
-    """How documents are written: one function for each BSON type, and one for field names."""
+    """How documents are written: one function for each BSON type, one for field names, and whether those may repeat."""
 
-    def __init__(self, scalars: dict[int, Render], name: Callable[[bytes], bytes]) -> None:
+    def __init__(self, scalars: dict[int, Render], name: Callable[[bytes], bytes], *, repeats: bool) -> None:
         self._name = name
+        self._repeats = repeats
         self._render = {**scalars, DOCUMENT: self._document, ARRAY: self._array, SCOPED_CODE: self._code_with_scope}
 
     def document(self, raw: bytes) -> bytes:
@@ -106,9 +107,10 @@ class Dialect:
             raise ValueError("a field runs over the end of its document")
 
     def _document(self, raw: bytes, pos: int) -> tuple[bytes, int]:
-        fields = dict(self._values(raw, pos))
+        fields = self._values(raw, pos)
         name = self._name
-        return b"{%b}" % b",".join([name(key) + text for key, text in fields.items()]), _end(raw, pos)
+        texts = [name(key) + text for key, text in (fields if self._repeats else dict(fields).items())]
+        return b"{%b}" % b",".join(texts), _end(raw, pos)
 
     def _array(self, raw: bytes, pos: int) -> tuple[bytes, int]:
         return b"[%b]" % b",".join([text for _, text in self._values(raw, pos)]), _end(raw, pos)
@@ -280,4 +282,4 @@ SCALARS: dict[int, Render] = {
     0xFF: lambda _, pos: (b'{"$minKey":1}', pos),
 }
 
-RELAXED = Dialect(SCALARS, field_name)
+RELAXED = Dialect(SCALARS, field_name, repeats=False)

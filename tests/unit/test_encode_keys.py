@@ -88,6 +88,17 @@ def test_a_symbol_is_the_string_it_equals() -> None:
     assert key_of(pack("<i", len(body) + 5) + body + b"\0") == key("a")
 
 
+def test_a_repeated_field_makes_another_document() -> None:
+    field = b"\x10a\0\x01\0\0\0"
+
+    def nested(fields: bytes) -> bytes:
+        body = b"\x03_id\0" + pack("<i", len(fields) + 5) + fields + b"\0"
+        return key_of(pack("<i", len(body) + 5) + body + b"\0")
+
+    assert nested(field) == b'{"_id":{"a":1}}'
+    assert nested(field + field) == b'{"_id":{"a":1,"a":1}}'
+
+
 def test_a_document_without_an_id_has_no_key() -> None:
     with pytest.raises(Unencodable, match="no _id"):
         key_of(bson.encode({"a": 1}))
