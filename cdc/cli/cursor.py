@@ -8,13 +8,16 @@ from typer import Option
 
 app = typer.Typer(help="Look at the saved positions, forget or move them.", no_args_is_help=True)
 
-Name = Annotated[str | None, Option(help="Name of the pipeline.  [default: from source and topic, as for `cdc watch`]")]
-Collection = Annotated[list[str] | None, Option(help="Collection that it watches; repeatable.")]
-Database = Annotated[str | None, Option(help="Database that it watches.")]
-Topic = Annotated[str | None, Option(help="Topic that it writes to.")]
+Name = Annotated[
+    str | None,
+    Option(metavar="NAME", help="Name of the pipeline. (default: from source and topic, as for `cdc watch`)"),
+]
+Collection = Annotated[list[str] | None, Option(metavar="NAME", help="Collection that it watches; repeatable.")]
+Database = Annotated[str | None, Option(metavar="NAME", help="Database that it watches.")]
+Topic = Annotated[str | None, Option(metavar="NAME", help="Topic that it writes to.")]
 CursorDir = Annotated[Path | None, Option(metavar="DIR", help="Folder of the saved cursors.")]
 Config = Annotated[Path | None, Option("--config", metavar="FILE", help="YAML file of settings.")]
-Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, Option("--yes", "-y", metavar="", help="Do not ask.")]
 
 
 @app.command()

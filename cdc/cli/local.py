@@ -15,11 +15,13 @@ app = typer.Typer(no_args_is_help=True, help="Real servers on 127.0.0.1: a Mongo
 
 Folder = Annotated[
     Path | None,
-    typer.Option("--dir", help="Holds the servers' data and logs.", show_default="local/ in the user's data folder"),
+    typer.Option("--dir", metavar="DIR", help="Holds data and logs. (default: local/ in the user's data folder)"),
 ]
-Nodes = Annotated[int | None, typer.Option(help="1 or 3.", show_default="1")]
-Port = Annotated[int | None, typer.Option(min=1, max=65530, help="The first node's.", show_default="a free one")]
-Version = Annotated[str | None, typer.Option(help="6.0.5 or 6.0.27.", show_default="6.0.5")]
+Nodes = Annotated[int | None, typer.Option(metavar="1|3", help="How many. (default: 1)")]
+Port = Annotated[
+    int | None, typer.Option(min=1, max=65530, metavar="PORT", help="The first node's. (default: a free one)")
+]
+Version = Annotated[str | None, typer.Option(metavar="VERSION", help="6.0.5 or 6.0.27. (default: 6.0.5)")]
 
 
 @app.command()

@@ -11,20 +11,27 @@ SOURCE, RECORDS, KAFKA, RUN = "What to read", "What to write", "Where to", "How 
 def watch(
     collection: Annotated[
         list[str] | None,
-        Option(help="Collection to watch; repeatable. Absent: the whole database.", rich_help_panel=SOURCE),
+        Option(
+            metavar="NAME", help="Collection to watch; repeatable. Absent: the whole database.", rich_help_panel=SOURCE
+        ),
     ] = None,
     database: Annotated[
-        str | None, Option(help="Database to watch.  [default: raw_data_temp]", rich_help_panel=SOURCE)
+        str | None, Option(metavar="NAME", help="Database to watch. (default: raw_data_temp)", rich_help_panel=SOURCE)
     ] = None,
     mongo_uri: Annotated[
         str | None,
-        Option(help="MongoDB connection string.  [default: mongodb://127.0.0.1:27017]", rich_help_panel=SOURCE),
+        Option(
+            metavar="URI",
+            help="MongoDB connection string. (default: mongodb://127.0.0.1:27017)",
+            rich_help_panel=SOURCE,
+        ),
     ] = None,
     match: Annotated[
         str | None, Option(metavar="JSON", help="Filter on change events, run by the server.", rich_help_panel=SOURCE)
     ] = None,
     no_snapshot: Annotated[
-        bool | None, Option("--no-snapshot", help="On a first start, do not load what exists.", rich_help_panel=SOURCE)
+        bool | None,
+        Option("--no-snapshot", metavar="", help="On a first start, do not load what exists.", rich_help_panel=SOURCE),
     ] = None,
     from_: Annotated[
         str | None,
@@ -38,16 +45,17 @@ def watch(
     full_document: Annotated[
         str | None,
         Option(
-            metavar="lookup|required|when-available|off",
-            help="The document after an update: looked up, or stored by the server.  [default: lookup]",
+            metavar="IMAGE",
+            help="The document after an update: lookup, required or when-available (as the server stored it), off. "
+            "(default: lookup)",
             rich_help_panel=RECORDS,
         ),
     ] = None,
     before: Annotated[
         str | None,
         Option(
-            metavar="off|when-available|required",
-            help="The document before a change, where the server stores it.  [default: off]",
+            metavar="IMAGE",
+            help="The document before a change: off, when-available or required (as the server stored it). (default: off)",
             rich_help_panel=RECORDS,
         ),
     ] = None,
@@ -55,12 +63,14 @@ def watch(
         bool | None,
         Option(
             "--tombstones/--no-tombstones",
-            help="Follow a delete by a tombstone.  [default: on compacted topics]",
+            metavar="",
+            help="Follow a delete by a tombstone. (default: on compacted topics)",
             rich_help_panel=RECORDS,
         ),
     ] = None,
     topic: Annotated[
-        str | None, Option(help="Topic: a name, or a template with {db} and {coll}.", rich_help_panel=KAFKA)
+        str | None,
+        Option(metavar="NAME", help="Topic: a name, or a template with {db} and {coll}.", rich_help_panel=KAFKA),
     ] = None,
     bootstrap_servers: Annotated[
         str | None,
@@ -68,7 +78,7 @@ def watch(
             "--kafka",
             "--bootstrap-servers",
             metavar="HOST:PORT,…",
-            help="Kafka brokers.  [default: 127.0.0.1:9092]",
+            help="Kafka brokers. (default: 127.0.0.1:9092)",
             rich_help_panel=KAFKA,
         ),
     ] = None,
@@ -76,6 +86,7 @@ def watch(
         bool | None,
         Option(
             "--no-create-topics",
+            metavar="",
             help="Refuse to start without the topic, instead of creating it.",
             rich_help_panel=KAFKA,
         ),
@@ -92,7 +103,8 @@ def watch(
     name: Annotated[
         str | None,
         Option(
-            help="Name of the pipeline: of its cursor, client and metrics.  [default: from source and topic]",
+            metavar="NAME",
+            help="Name of the pipeline: of its cursor, client and metrics. (default: from source and topic)",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -100,7 +112,7 @@ def watch(
         Path | None,
         Option(
             metavar="DIR",
-            help="Folder of the saved cursors.  [default: in the user's state folder]",
+            help="Folder of the saved cursors. (default: in the user's state folder)",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -108,19 +120,22 @@ def watch(
         str | None,
         Option(
             metavar="fail|skip-to-now",
-            help="When the server no longer has the saved position.  [default: fail]",
+            help="When the server no longer has the saved position. (default: fail)",
             rich_help_panel=RUN,
         ),
     ] = None,
-    once: Annotated[bool | None, Option("--once", help="Exit 0 when caught up.", rich_help_panel=RUN)] = None,
+    once: Annotated[
+        bool | None, Option("--once", metavar="", help="Exit 0 when caught up.", rich_help_panel=RUN)
+    ] = None,
     dry_run: Annotated[
-        bool | None, Option("--dry-run", help="Print the records; no Kafka, no cursor.", rich_help_panel=RUN)
+        bool | None,
+        Option("--dry-run", metavar="", help="Print the records; no Kafka, no cursor.", rich_help_panel=RUN),
     ] = None,
     startup_timeout: Annotated[
         float | None,
         Option(
             metavar="SECONDS",
-            help="How long MongoDB and Kafka are tried at the start.  [default: 30]",
+            help="How long MongoDB and Kafka are tried at the start. (default: 30)",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -128,7 +143,7 @@ def watch(
         int | None,
         Option(
             metavar="PORT",
-            help="Port of /metrics, /healthz, /readyz on 127.0.0.1.  [default: none]",
+            help="Port of /metrics, /healthz, /readyz on 127.0.0.1. (default: none)",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -136,12 +151,12 @@ def watch(
         str | None,
         Option(
             metavar="console|json",
-            help="Form of the log.  [default: console on a terminal, json elsewhere]",
+            help="Form of the log. (default: console on a terminal, json elsewhere)",
             rich_help_panel=RUN,
         ),
     ] = None,
     debug: Annotated[
-        bool | None, Option("--debug", help="Log what is of use to a developer.", rich_help_panel=RUN)
+        bool | None, Option("--debug", metavar="", help="Log what is of use to a developer.", rich_help_panel=RUN)
     ] = None,
 ) -> None:
     """Produce every change of a collection to Kafka, from where the last run stopped.

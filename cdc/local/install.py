@@ -152,5 +152,12 @@ def _fetch_jars(folder: Path) -> None:
             jar = dependency.artifact.resolve()
             jar.replace(folder / jar.name)
     except (RuntimeError, OSError) as error:
-        raise SinkUnreachable(f"Apache Kafka {KAFKA} cannot be downloaded: {error}", hint=_ONLINE) from error
+        raise SinkUnreachable(f"Apache Kafka {KAFKA} cannot be downloaded: {_reason(error)}", hint=_ONLINE) from error
     shutil.rmtree(repository)
+
+
+def _reason(error: BaseException) -> str:
+    """The kind of the first cause: what network libraries say of it takes many lines."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return type(error).__name__
