@@ -24,8 +24,9 @@ DENIED = frozenset({11, 13, 18, 8000})
 HISTORY = frozenset({260, 280, 286})
 """InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost."""
 RESUMABLE = frozenset({6, 7, 43, 63, 89, 91, 133, 134, 150, 175, 189, 202, 211, 234, 237, 262, 290, 317, 358, 384})
-RESUMABLE |= frozenset({9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 50})
-"""Network, elections, shutdown, cursors gone, stale routing:
+RESUMABLE |= frozenset({9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 50, 136})
+"""Network, elections, shutdown, cursors gone, stale routing. A cursor that the oplog overtook (136) is gone too, and
+the next one tells what is lost:
 https://github.com/mongodb/specifications/blob/master/source/change-streams/change-streams.md#resumable-error"""
 REFUSED_FILTER = frozenset({2, 9, 14, 15, 40, 40324, 168, 17287, 17276, 16020, 16410})
 NOT_REPLICATED = 40573

@@ -47,7 +47,7 @@ def failure(code: int, *labels: str) -> OperationFailure:
     [
         *((code, AccessDenied) for code in (11, 13, 18, 8000)),
         *((code, HistoryLost) for code in (260, 280, 286)),
-        *((code, SourceUnreachable) for code in (6, 7, 43, 50, 89, 91, 133, 189, 262, 9001, 10107, 11600, 13435)),
+        *((code, SourceUnreachable) for code in (6, 7, 43, 50, 89, 91, 133, 136, 189, 262, 9001, 10107, 11600, 13435)),
         (40573, ConfigInvalid),
         (166, ConfigInvalid),
         (10334, TooLarge),
