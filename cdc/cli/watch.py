@@ -55,7 +55,8 @@ def watch(
         str | None,
         Option(
             metavar="IMAGE",
-            help="The document before a change: off, when-available or required (as the server stored it). (default: off)",
+            help="The document before a change: off, when-available or required (as the server stored it). "
+            "(default: off)",
             rich_help_panel=RECORDS,
         ),
     ] = None,

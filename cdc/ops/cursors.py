@@ -40,9 +40,9 @@ def reset(settings: Settings) -> Iterator[str | None]:
     """Forget the cursor after the block, which is told what is lost and may raise to leave everything as it is."""
     files = store(settings)
     _require_named(settings)
+    if not files.path.exists():
+        raise ConfigInvalid(f"there is no cursor {files.path}", hint="`cdc cursor show` lists those there are")
     with files.held():
-        if not files.path.exists():
-            raise ConfigInvalid(f"there is no cursor {files.path}", hint="`cdc cursor show` lists those there are")
         yield f"{files.path}: the position is lost, and the next start loads everything again."
         files.forget()
 

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -19,7 +20,6 @@ from cdc.sink.topics import Topics
 
 log = structlog.get_logger("cdc")
 
-OPEN_SECONDS = 5.0
 PROBE_SECONDS = 1.0
 
 Letter = tuple[bytes | None, bytes]
@@ -31,27 +31,25 @@ class KafkaSink:
     def __init__(
         self, settings: KafkaSettings, topics: Topics, *, name: str, letter: Callable[[Rejected], Letter]
     ) -> None:
+        self._settings = settings
+        self._hosts = settings.bootstrap_servers
         self._name = name
         self._topics = topics
         self._letter = letter
         self._letters: deque[tuple[Letter, Pending]] = deque()
         self._failure: CdcError | None = None
-        self._denied: CdcError | None = None
         self._down = False
-        config = {**settings.producer_config(name), "error_cb": self._on_error}
-        try:
-            self._producer = Producer(config, logger=logging.getLogger("librdkafka"))
-        except KafkaException as error:
-            raise translate(error.args[0], hosts=topics.hosts) from error
+        self._producer: Producer
 
     @timed("kafka.open")
     def open(self) -> None:
-        try:
-            self._producer.list_topics(timeout=OPEN_SECONDS)
-        except KafkaException as error:
-            self._producer.poll(0)
-            raise self._denied or translate(error.args[0], hosts=self._topics.hosts) from error
         self._topics.open()
+        config: dict[str, Any] = {**self._settings.producer_config(self._name), "error_cb": self._on_error}
+        config["batch.size"] = str(self._topics.batch_size)
+        try:
+            self._producer = Producer(config, logger=logging.getLogger("librdkafka"))
+        except KafkaException as error:
+            raise translate(error.args[0], hosts=self._hosts) from error
 
     def produce(self, records: Records, start: int, slot: Pending) -> int:
         produce = self._producer.produce
@@ -78,7 +76,7 @@ class KafkaSink:
             return index
         except KafkaException as error:
             sent += 1
-            self._refused(translate(error.args[0], hosts=self._topics.hosts), _place(records, index), slot)
+            self._refused(translate(error.args[0], hosts=self._hosts), _place(records, index), slot)
             return index + 1
         finally:
             slot.expect(sent)
@@ -107,14 +105,15 @@ class KafkaSink:
         try:
             self._producer.list_topics(timeout=PROBE_SECONDS)
         except KafkaException:
-            return f"Kafka at {self._topics.hosts} cannot be reached"
+            return f"Kafka at {self._hosts} cannot be reached"
         self._down = False
         return None
 
     def close(self) -> None:
         self._letters.clear()
-        self._producer.purge()
-        self._producer.poll(0)
+        if hasattr(self, "_producer"):
+            self._producer.purge()
+            self._producer.poll(0)
 
     def _callback(self, slot: Pending) -> Callable[[KafkaError | None, Message], None]:
         acknowledge = slot.acknowledge
@@ -132,7 +131,7 @@ class KafkaSink:
         if error is None:
             slot.acknowledge()
             return
-        ours = translate(error, hosts=self._topics.hosts, topic=message.topic())
+        ours = translate(error, hosts=self._hosts, topic=message.topic())
         if isinstance(ours, Poison):
             self._refused(ours, place, slot)
         else:
@@ -140,7 +139,7 @@ class KafkaSink:
 
     def _undelivered(self, error: KafkaError, message: Message) -> None:
         if self._failure is None:
-            self._failure = translate(error, hosts=self._topics.hosts, topic=message.topic())
+            self._failure = translate(error, hosts=self._hosts, topic=message.topic())
 
     def _refused(self, error: CdcError, place: Rejected, slot: Pending) -> None:
         """A record that can never be delivered becomes a dead letter; anything else ends the attempt.
@@ -180,14 +179,12 @@ class KafkaSink:
             self._letters.popleft()
 
     def _on_error(self, error: KafkaError) -> None:
-        ours = translate(error, hosts=self._topics.hosts)
-        if error.fatal():
+        ours = translate(error, hosts=self._hosts)
+        if error.fatal() or not isinstance(ours, SinkUnreachable):
             self._failure = ours
-        elif not isinstance(ours, SinkUnreachable):
-            self._denied = ours
         elif error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down:  # noqa: SLF001 - a public code
             self._down = True
-            log.warning("Kafka cannot be reached; records wait", kafka=self._topics.hosts, pipeline=self._name)
+            log.warning("Kafka cannot be reached; records wait", kafka=self._hosts, pipeline=self._name)
 
 
 def _place(records: Records, index: int) -> Rejected:

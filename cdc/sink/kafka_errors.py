@@ -15,7 +15,6 @@ DENIED = frozenset(
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
         KafkaError.SASL_AUTHENTICATION_FAILED,
         KafkaError._AUTHENTICATION,  # noqa: SLF001 - librdkafka's local codes have a leading underscore
-        KafkaError._SSL,  # noqa: SLF001
     }
 )
 MISFIT = frozenset(

@@ -1,38 +1,24 @@
 """Which topic a record goes to; topics that are missing are made."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import structlog
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (
-    AdminClient,
-    ConfigResource,
-    NewTopic,
-    ResourceType,
-)
-
 from cdc.config import KafkaSettings
-from cdc.errors import ConfigInvalid, SinkUnreachable
+from cdc.errors import ConfigInvalid
 from cdc.events import DOCUMENT_OPERATIONS, Namespace, Operation
 from cdc.metrics import timed
-from cdc.sink.kafka_errors import translate
+from cdc.sink.cluster import Cluster
 
-log = structlog.get_logger("cdc")
-
-REQUEST_SECONDS = 10.0
-ERRORS_ONLY = 3
-"""librdkafka's `log_level`, as in syslog: what an admin client logs when it is closed is no news."""
 RECORD_OVERHEAD = 512
 """Bytes that a record batch may need beside one record's key and value; a generous bound."""
-SETTLE_SECONDS = 15.0
-"""How long a topic that was just made may take to show up at the broker that is asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic that exists. `room` is what a record's key and value may take whatever the compression, in bytes."""
+    """A topic that exists.
+
+    `room` is what a record's key and value may take whatever the compression, in bytes; 0 where we may not know.
+    """
 
     name: str
     tombstones: bool
@@ -54,8 +40,21 @@ class Topics:
     dead_letter: str | None
     tombstones: bool | None
     create: bool
+    batch_size: int = field(init=False)
+    _cluster: Cluster = field(init=False)
     _known: dict[str, Topic] = field(default_factory=dict)
     _routes: dict[tuple[Namespace, bool], Topic | None] = field(default_factory=dict)
+
+    def open(self) -> None:
+        """Reach the cluster, and find or make the topics that are known.
+
+        `batch_size` is then the setting, or what the smallest of them takes: a broker refuses a batch as a whole, the
+        records that would fit with the one that does not.
+        """
+        self._cluster = Cluster(self.settings)
+        self._cluster.reach()
+        known = [self._ensure(name) for name in (*self.ahead, self.ddl, self.dead_letter) if name is not None]
+        self.batch_size = min(self.settings.batch_size, *(topic.room for topic in known if topic.room > 0), 2**31 - 1)
 
     def route(self, namespace: Namespace, operation: Operation) -> Topic | None:
         """The record's topic, made on first use; None for a collection event that nobody asked for."""
@@ -64,66 +63,40 @@ class Topics:
             return self._routes[namespace, of_document]
         except KeyError:
             name = self.topic_for(*namespace) if of_document else self.ddl
-            topic = self._routes[namespace, of_document] = self._ensure(name) if name else None
+            topic = self._routes[namespace, of_document] = self._late(name) if name else None
             return topic
 
-    @property
-    def hosts(self) -> str:
-        return self.settings.bootstrap_servers
-
-    def open(self) -> None:
-        for name in (*self.ahead, self.ddl, self.dead_letter):
-            if name is not None:
-                self._ensure(name)
+    def _late(self, name: str) -> Topic:
+        topic = self._ensure(name)
+        if 0 < topic.room < self.batch_size:
+            raise ConfigInvalid(
+                f"kafka.batch_size: topic {name!r} takes {topic.room} bytes at once, fewer than a batch may have",
+                hint=f"write kafka.batch_size {topic.room}, or raise the topic's max.message.bytes",
+            )
+        return topic
 
     @timed("topics.ensure")
     def _ensure(self, name: str) -> Topic:
         """Find the topic, or make it; raises `ConfigInvalid` where it is missing and must not be made."""
-        if name in self._known:
-            return self._known[name]
-        admin = AdminClient({**self.settings.client_config("cdc-admin"), "log_level": ERRORS_ONLY})
-        topic = self._describe(admin, name)
-        if topic is None:
-            self._create(admin, name)
-            deadline = time.monotonic() + SETTLE_SECONDS
-            while (topic := self._describe(admin, name)) is None:
-                if time.monotonic() > deadline:
-                    raise SinkUnreachable(f"topic {name!r} was made but does not show up", hint="it is tried again")
-                time.sleep(0.05)
-        self._known[name] = topic
-        return topic
+        if name not in self._known:
+            found = self._cluster.describe(name)
+            if found is None:
+                found = self._make(name)
+            self._known[name] = self._topic(name, found)
+        return self._known[name]
 
-    def _describe(self, admin: AdminClient, name: str) -> Topic | None:
-        resource = ConfigResource(ResourceType.TOPIC, name)
-        try:
-            found = admin.describe_configs([resource], request_timeout=REQUEST_SECONDS)[resource].result()
-        except KafkaException as error:
-            code = error.args[0].code()
-            if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                return None
-            if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                log.warning("may not read the topic's configuration; taken as not compacted", topic=name)
-                return Topic(name, tombstones=bool(self.tombstones), room=0)
-            raise translate(error.args[0], hosts=self.hosts, topic=name) from error
-        compacted = "compact" in str(found["cleanup.policy"].value)
-        return Topic(
-            name,
-            tombstones=compacted if self.tombstones is None else self.tombstones,
-            room=int(found["max.message.bytes"].value or 0) - RECORD_OVERHEAD,
-        )
-
-    def _create(self, admin: AdminClient, name: str) -> None:
+    def _make(self, name: str) -> Mapping[str, str]:
         if not self.create:
             raise ConfigInvalid(
                 f"--topic: {name!r} does not exist, and --no-create-topics is set",
-                hint=f"kafka-topics.sh --bootstrap-server {self.hosts} --create --topic {name}",
+                hint=f"kafka-topics.sh --bootstrap-server {self.settings.bootstrap_servers} --create --topic {name}",
             )
-        settings = self.settings
-        wanted = NewTopic(name, settings.partitions, settings.replication_factor, config=dict(settings.topic_config))
-        try:
-            admin.create_topics([wanted], request_timeout=REQUEST_SECONDS)[name].result()
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise translate(error.args[0], hosts=self.hosts, topic=name) from error
-        else:
-            log.info("topic made", topic=name, partitions=settings.partitions, replication=settings.replication_factor)
+        return self._cluster.create(name)
+
+    def _topic(self, name: str, config: Mapping[str, str]) -> Topic:
+        compacted = "compact" in config.get("cleanup.policy", "")
+        return Topic(
+            name,
+            tombstones=compacted if self.tombstones is None else self.tombstones,
+            room=max(0, int(config.get("max.message.bytes", 0)) - RECORD_OVERHEAD),
+        )

@@ -124,7 +124,7 @@ def test_a_translated_error_keeps_its_cause() -> None:
         ("CLUSTER_AUTHORIZATION_FAILED", AccessDenied),
         ("SASL_AUTHENTICATION_FAILED", AccessDenied),
         ("_AUTHENTICATION", AccessDenied),
-        ("_SSL", AccessDenied),
+        ("_SSL", SinkUnreachable),
         ("TOPIC_EXCEPTION", ConfigInvalid),
         ("POLICY_VIOLATION", ConfigInvalid),
         ("INVALID_REPLICATION_FACTOR", ConfigInvalid),

@@ -1,0 +1,89 @@
+"""The Kafka cluster, asked and told: whether it answers, what a topic is configured as, that there be one."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from cdc.config import KafkaSettings
+from cdc.errors import CdcError, SinkUnreachable
+from cdc.sink.kafka_errors import translate
+
+log = structlog.get_logger("cdc")
+
+REACH_SECONDS = 5.0
+REQUEST_SECONDS = 10.0
+SETTLE_SECONDS = 15.0
+"""How long a topic that was just made may take to show up at the broker that is asked."""
+ERRORS_ONLY = 3
+"""librdkafka's `log_level`, as in syslog: what an admin client logs when it is closed is no news."""
+
+
+class Cluster:
+    """One admin client, kept for its owner's life."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._denied: CdcError | None = None
+        config: dict[str, Any] = {**settings.client_config("cdc-admin"), "error_cb": self._on_error}
+        try:
+            self._admin = AdminClient(config | {"log_level": ERRORS_ONLY}, logger=logging.getLogger("librdkafka"))
+        except KafkaException as error:
+            raise self._translate(error) from error
+
+    def reach(self) -> None:
+        """Raises `SinkUnreachable` when no broker answers, and `AccessDenied` when one says why."""
+        try:
+            self._admin.list_topics(timeout=REACH_SECONDS)
+        except KafkaException as error:
+            self._admin.poll(0)
+            raise self._denied or self._translate(error) from error
+
+    def describe(self, topic: str) -> Mapping[str, str] | None:
+        """The topic's configuration: nothing where we may not know it, None where there is no such topic."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        try:
+            found = self._admin.describe_configs([resource], request_timeout=REQUEST_SECONDS)[resource].result()
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                log.warning("may not read the topic's configuration; taken as not compacted", topic=topic)
+                return {}
+            raise self._translate(error, topic) from error
+        return {name: str(entry.value) for name, entry in found.items()}
+
+    def create(self, topic: str) -> Mapping[str, str]:
+        """Make the topic and wait until it is there; gives its configuration."""
+        settings = self._settings
+        wanted = NewTopic(topic, settings.partitions, settings.replication_factor, config=dict(settings.topic_config))
+        try:
+            self._admin.create_topics([wanted], request_timeout=REQUEST_SECONDS)[topic].result()
+            log.info("topic made", topic=topic, partitions=settings.partitions, replication=settings.replication_factor)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise self._translate(error, topic) from error
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while (found := self.describe(topic)) is None:
+            if time.monotonic() > deadline:
+                raise SinkUnreachable(f"topic {topic!r} was made but does not show up", hint="it is tried again")
+            time.sleep(0.05)
+        return found
+
+    def _translate(self, error: KafkaException, topic: str | None = None) -> CdcError:
+        return translate(error.args[0], hosts=self._settings.bootstrap_servers, topic=topic)
+
+    def _on_error(self, error: KafkaError) -> None:
+        ours = translate(error, hosts=self._settings.bootstrap_servers)
+        if not isinstance(ours, SinkUnreachable):
+            self._denied = ours
