@@ -91,7 +91,8 @@ def test_a_wrong_command_is_one_line(tmp_path: Path, command: list[str], says: s
 def test_a_cursor_in_use_is_not_touched(servers: dict[str, str], database: str, topic: str, tmp_path: Path) -> None:
     args = ["--database", database, "--topic", topic, "--name", "p", "--cursor-dir", str(tmp_path)]
     with running("watch", *args, env=servers, log=tmp_path / "log") as child:
-        until(lambda: list(tmp_path.glob("*.json")), what="a cursor")
+        until(lambda: list(tmp_path.glob("*.json")) or not child.alive, what="a cursor")
+        assert child.alive, child.text
         for command in (["reset", "--yes"], ["set", "--time", "2026-02-01", "--yes"]):
             said = refusal(cdc("cursor", *command, *args), 6)
             assert f"pipeline 'p' is already running: pid {child.process.pid} on " in said

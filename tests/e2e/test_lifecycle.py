@@ -33,7 +33,8 @@ def test_a_signal_drains_and_saves(
     args = ["watch", "--database", database, "--collection", "info", "--topic", topic, "--name", "p"]
     args += ["--cursor-dir", str(tmp_path)]
     with running(*args, env=servers, log=tmp_path / "log") as child:
-        until(lambda: list(tmp_path.glob("*.json")), what="a cursor")
+        until(lambda: list(tmp_path.glob("*.json")) or not child.alive, what="a cursor")
+        assert child.alive, child.text
         mongo[database].info.insert_many([{"_id": n} for n in range(5000)])
         until(lambda: topics.ends(kafka, topic), what="a first record")
         assert child.stop(number) == 0
@@ -69,7 +70,8 @@ def test_a_second_signal_ends_it_at_once(
     env = {"CDC_MONGO__URI": mongo_uri, "CDC_KAFKA__BOOTSTRAP_SERVERS": stack.kafka}
     args = ["watch", "--database", database, "--topic", "t", "--cursor-dir", str(tmp_path)]
     with running(*args, "--metrics-port", "0", env=env, log=tmp_path / "log") as child:
-        until(lambda: list(tmp_path.glob("*.json")), what="a cursor")
+        until(lambda: list(tmp_path.glob("*.json")) or not child.alive, what="a cursor")
+        assert child.alive, child.text
         endpoint = Endpoint(child)
         with suspended(stack.brokers[0]):
             mongo[database].info.insert_one({"_id": 1})
