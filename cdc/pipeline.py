@@ -134,24 +134,40 @@ class Attempt:
         self.moved = False
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set, or with `once` until caught up; raises what ended it otherwise."""
+        """Until `stop` is set, or with `once` until caught up; raises what ended it otherwise.
+
+        The sink is opened once the source has answered, so that a source that refuses leaves no topic behind.
+        """
         try:
-            self._sink.open()
-            self._progress.probe = self._sink.missing
             self._reader.start()
+            if first := self._first(stop):
+                self._sink.open()
+                self._progress.probe = self._sink.missing
+                self._follow(first, stop)
+        finally:
+            self._close()
+
+    def _first(self, stop: threading.Event) -> Batch | None:
+        while not stop.is_set():
+            if batch := self._reader.get(IDLE_WAIT):
+                return batch
+            self._progress.turned = time.monotonic()
+        return None
+
+    def _follow(self, first: Batch, stop: threading.Event) -> None:
+        batch: Batch | None = first
+        try:
             while not stop.is_set() and not self._caught_up():
-                batch = self._reader.get(BUSY_WAIT if self._ledger else IDLE_WAIT)
                 if batch is not None:
                     self._pass_on(batch, stop)
                 self._turn(0)
+                batch = self._reader.get(BUSY_WAIT if self._ledger else IDLE_WAIT)
             self._drain()
         except SinkUnreachable:
             raise
         except (Retryable, Poison, HistoryLost):
             self._drain()
             raise
-        finally:
-            self._close()
 
     def _pass_on(self, batch: Batch, stop: threading.Event) -> None:
         self._progress.heard(batch)
@@ -265,7 +281,8 @@ def run(parts: Parts, progress: Progress, stop: threading.Event) -> None:
             attempt.run(stop)
         except HistoryLost as lost:
             metrics.ERRORS.labels(parts.name, type(lost).__name__).inc()
-            if not parts.skip_lost or start is not None:
+            moved = attempt is not None and attempt.moved
+            if not parts.skip_lost or (start is not None and not moved):
                 raise
             log.warning("history lost; going on from now", error=str(lost), pipeline=parts.name)
             start = Position()
