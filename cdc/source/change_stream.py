@@ -7,6 +7,7 @@ from typing import Any, Literal
 from bson.codec_options import CodecOptions
 from bson.timestamp import Timestamp
 from pymongo import MongoClient
+from pymongo.client_session import ClientSession
 from pymongo.command_cursor import RawBatchCommandCursor
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
@@ -93,6 +94,7 @@ class ChangeStream:
         self._settings = settings
         self._size = ReplySize(settings.batch_size)
         self._cursor: RawBatchCommandCursor[Any] | None = None
+        self._session: ClientSession | None = None
 
     @timed("change_stream.open")
     def open(self, position: Position) -> Position:
@@ -106,10 +108,11 @@ class ChangeStream:
             start["startAfter"] = position.token
         elif position.time is not None:
             start["startAtOperationTime"] = position.time
+        self.close()
         database = self._client[self._scope.database]
         # A cursor belongs to the session that opened it. PyMongo offers raw batches of a whole database's stream only
         # through the cursor class itself: the first reply is left empty and handed to it.
-        session = self._client.start_session()
+        session = self._session = self._client.start_session()
         reply = database.command(
             {
                 "aggregate": self._scope.collections[0] if len(self._scope.collections) == 1 else 1,
@@ -142,8 +145,11 @@ class ChangeStream:
 
     def close(self) -> None:
         cursor, self._cursor = self._cursor, None
+        session, self._session = self._session, None
         if cursor is not None:
             cursor.close()
+        if session is not None:
+            session.end_session()
 
     def _position(self) -> Position:
         if self._tap.token is None:
