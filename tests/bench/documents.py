@@ -16,11 +16,11 @@ Document = dict[str, Any]
 
 
 def records(count: int) -> Iterator[Document]:
-    """Documents of 20 fields and about 530 bytes of BSON."""
+    """Documents of 20 fields and about 530 bytes of BSON; their ids have the bytes of many clients, not of one."""
     source = random.Random(20)
     for number in range(count):
         yield {
-            "_id": ObjectId(),
+            "_id": ObjectId(number.to_bytes(4, "big") + source.randbytes(8)),
             "n": number,
             "name": f"{source.getrandbits(64):016x}",
             "email": f"user{number}@example.com",
@@ -36,7 +36,7 @@ def records(count: int) -> Iterator[Document]:
             "balance": source.randrange(2**40),
             "created": datetime(2026, 1, 1 + number % 28, number % 24, 7, 11, 123_000, tzinfo=UTC),
             "updated": datetime(2026, 2, 1 + number % 28, number % 24, 17, 1, tzinfo=UTC),
-            "owner": ObjectId(),
+            "owner": ObjectId(source.randbytes(12)),
             "tags": ["alpha", "beta", "gamma"],
             "address": {"floor": number % 30, "door": "left", "note": None},
             "comment": f"{source.getrandbits(256):064x}",
