@@ -29,15 +29,16 @@ from cdc.version import __version__
 
 log = structlog.get_logger("cdc")
 
-SHUTDOWN_SECONDS = 10.0
+SHUTDOWN_SECONDS = 7.0
 
 
 def watch(settings: Settings) -> None:
     """Run until a signal, or with `once` until caught up. Raises `CdcError`."""
     logs.configure(settings.log_format, debug=settings.debug)
     settings.require_topic()
-    name, progress = settings.pipeline_name, Progress()
-    export(name, progress)
+    name = settings.pipeline_name
+    progress = Progress(name)
+    export(progress)
     with ExitStack() as stack:
         stop = stack.enter_context(signals())
         store: CursorStore = MemoryStore()
@@ -123,8 +124,9 @@ def first(settings: Settings) -> Position:
     return Position(time=Timestamp(int(settings.from_.timestamp()), 0))
 
 
-def export(name: str, progress: Progress) -> None:
+def export(progress: Progress) -> None:
     """Let the gauges read the pipeline's progress whenever they are scraped."""
+    name = progress.name
     metrics.BUILD.labels(__version__, "pure").set(1)
     metrics.LAG_SECONDS.labels(name).set_function(lambda: progress.lag)
     metrics.CHECKPOINT_AGE.labels(name).set_function(lambda: time.monotonic() - progress.saved)

@@ -107,6 +107,10 @@ class Rejected(NamedTuple):
     reason: str
 
 
+REJECTED_BYTES = 1024
+"""What the dead letter of an event takes beside its key; a generous bound."""
+
+
 @dataclass(slots=True)
 class Records:
     """A batch's records in columns, in the order of its events, and the events that could not become one.
@@ -125,6 +129,12 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def nbytes(self) -> int:
+        """What they take in memory: keys and values, and for each rejected event its key and the letter of it."""
+        letters = sum(REJECTED_BYTES + len(event.key or b"") for event in self.rejected)
+        return sum(map(len, self.keys)) + sum(map(len, self.values)) + letters
 
 
 class Pending(Protocol):

@@ -54,6 +54,16 @@ class Ledger:
         self.in_flight_bytes += nbytes
         return slot
 
+    def heartbeat(self, position: Position) -> Slot:
+        """A position without records rides on the newest slot: a quiet stream must not fill the ledger (I8)."""
+        if self._slots and self._slots[-1].sealed:
+            slot = self._slots[-1]
+            slot.position = position
+            return slot
+        slot = self.open(position, 0, Counter())
+        slot.seal()
+        return slot
+
     def settle(self) -> Position | None:
         """Retire what is settled at the head, and give the frontier."""
         while self._slots and self._slots[0].settled:

@@ -6,10 +6,8 @@ It is crash-only: every retry closes the attempt and opens it again from the sav
 start of the process, with a new source, sink and ledger, so that a late acknowledgement reaches a discarded object.
 """
 
-import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,8 +16,9 @@ import structlog
 from bson.timestamp import Timestamp
 
 from cdc import metrics
-from cdc.errors import CdcError, HistoryLost, Poison, Retryable, SinkUnreachable
-from cdc.events import DOCUMENT_OPERATIONS, Batch, Operation, Position, Records, Rejected
+from cdc.backoff import Backoff
+from cdc.errors import CdcError, HistoryLost, Retryable, SinkUnreachable, SourceUnreachable
+from cdc.events import Batch, Position, Records, Rejected
 from cdc.ledger import Ledger, Slot
 from cdc.progress import Progress
 from cdc.reader import Reader
@@ -29,8 +28,8 @@ log = structlog.get_logger("cdc")
 BUSY_WAIT, IDLE_WAIT = 0.01, 0.1
 """Seconds to wait for a batch with and without records in flight, whose acknowledgements want to be served."""
 
-BACKOFF_MIN, BACKOFF_MAX = 0.5, 10.0
-"""Seconds between attempts, doubled with each that brought nothing, less up to half of it at random."""
+JOIN_SECONDS = 2.0
+"""How long the reader may take to end; it is a daemon, and touches nothing that another attempt uses."""
 
 
 class Source(Protocol):
@@ -119,28 +118,42 @@ class Parts:
 
 
 class Attempt:
-    """From opening source and sink to the first thing that fails, or the wish to stop."""
+    """From opening source and sink to the first thing that fails, or the wish to stop.
 
-    def __init__(self, parts: Parts, progress: Progress, start: Position | None = None) -> None:
+    It begins at `start`, else at the saved position, else where a first start does; `loading` says whether that is in
+    the load of what existed, and `moved` whether a position was saved since.
+    """
+
+    def __init__(self, parts: Parts, progress: Progress, start: Position | None) -> None:
         self._parts = parts
         self._progress = progress
-        self._saved = parts.store.load()
-        self._source = parts.source()
-        self._sink = parts.sink()
+        self._start = start
+        self._saved: Position | None = None
         self._ledger = Ledger(self._settled)
-        self._reader = Reader(self._source.read(start or self._saved or parts.first), parts.bounds.prefetch_bytes)
         self._due = 0.0
         self._until: Timestamp | None = None
+        self._goal: Slot | None = None
+        self._done = False
         self.moved = False
+        self.loading = False
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set, or with `once` until caught up; raises what ended it otherwise.
 
-        The sink is opened once the source has answered, so that a source that refuses leaves no topic behind.
+        A position that was just taken is saved before anything else: the next attempt must begin at the *same* one,
+        or changes between the two would be lost (I6). The sink is opened then, so that a source that refuses leaves no
+        topic behind.
         """
+        self._saved = None if self._start else self._parts.store.load()
+        begin = self._start or self._saved or self._parts.first
+        self.loading = begin.loading
+        self._source, self._sink = self._parts.source(), self._parts.sink()
+        self._reader = Reader(self._source.read(begin), self._parts.bounds.prefetch_bytes)
         try:
             self._reader.start()
             if first := self._first(stop):
+                if self._saved is None:
+                    self._save(first.position)
                 self._sink.open()
                 self._progress.probe = self._sink.missing
                 self._follow(first, stop)
@@ -157,26 +170,26 @@ class Attempt:
     def _follow(self, first: Batch, stop: threading.Event) -> None:
         batch: Batch | None = first
         try:
-            while not stop.is_set() and not self._caught_up():
+            while not stop.is_set() and not self._done:
                 if batch is not None:
                     self._pass_on(batch, stop)
                 self._turn(0)
                 batch = self._reader.get(BUSY_WAIT if self._ledger else IDLE_WAIT)
-            self._drain()
         except SinkUnreachable:
             raise
-        except (Retryable, Poison, HistoryLost):
+        except CdcError:
             self._drain()
             raise
+        self._drain()
 
     def _pass_on(self, batch: Batch, stop: threading.Event) -> None:
         self._progress.heard(batch)
-        if self._until is None and not batch.position.loading:
-            self._until = batch.server_time
+        if not batch.raw:
+            self._aim(batch, self._ledger.heartbeat(batch.position))
+            return
         records = self._parts.encode(batch)
-        counts = Counter(records.operations)
-        nbytes = sum(map(len, records.keys)) + sum(map(len, records.values))
-        self._count(batch, records, counts, nbytes)
+        counts = self._progress.received(batch, records)
+        nbytes = records.nbytes
         while self._ledger and self._ledger.in_flight_bytes + nbytes > self._parts.bounds.in_flight_bytes:
             self._turn(IDLE_WAIT)
             if stop.is_set():
@@ -191,6 +204,21 @@ class Attempt:
                 return
             sent = self._sink.produce(records, sent, slot)
         slot.seal()
+        self._aim(batch, slot)
+
+    def _aim(self, batch: Batch, slot: Slot) -> None:
+        """With `once`, find the slot that ends the run: the first after all that was there at the start.
+
+        The events of a transaction share one cluster time, so that time is only over with a later one, or when the
+        source has nothing more.
+        """
+        now = batch.position.time
+        if not self._parts.once or batch.position.loading or now is None or self._goal is not None:
+            return
+        asked = self._until is not None
+        self._until = self._until or batch.server_time
+        if self._until is not None and (now > self._until or (now == self._until and asked and not batch.raw)):
+            self._goal = slot
 
     def _turn(self, wait: float) -> None:
         """What every round owes: acknowledgements served, the frontier moved, a checkpoint when it is due."""
@@ -202,68 +230,44 @@ class Attempt:
         self._progress.prefetched_bytes = self._reader.nbytes
 
     def _checkpoint(self, *, at_once: bool = False) -> None:
-        """Save the frontier (I1) when it is due.
-
-        It is due at once where nothing was saved before, since a load that is killed must begin again at the *same*
-        position or deletes between the two would be lost (I6), and when the load is done, which nobody wants again.
-        """
+        """Save the frontier (I1) when it is due; at once when the load is done, which nobody wants again."""
         frontier = self._ledger.settle()
-        now = time.monotonic()
-        if frontier is None:
+        if frontier is None or self._saved is None:
             return
-        at_once = at_once or self._saved is None or frontier.loading != self._saved.loading
-        if now < self._due and not at_once:
-            return
-        self._due = now + self._parts.bounds.checkpoint_interval
-        if frontier != self._saved:
-            self._parts.store.save(frontier)
-            self._saved = frontier
-            metrics.CHECKPOINTS.labels(self._parts.name).inc()
-        self._progress.saved = now
+        if time.monotonic() >= self._due or at_once or frontier.loading != self._saved.loading:
+            self._save(frontier)
+            self.moved = True
 
-    def _caught_up(self) -> bool:
-        frontier = self._ledger.frontier
-        if not self._parts.once or self._until is None or frontier is None or frontier.loading:
-            return False
-        return frontier.time is not None and frontier.time >= self._until
+    def _save(self, position: Position) -> None:
+        if position != self._saved:
+            self._parts.store.save(position)
+            self._saved = position
+            metrics.CHECKPOINTS.labels(self._parts.name).inc()
+        self._progress.saved = time.monotonic()
+        self._due = self._progress.saved + self._parts.bounds.checkpoint_interval
 
     def _drain(self) -> None:
+        """Nothing more is read; what is in flight gets its time, and the position is saved."""
         self._reader.stop()
         self._sink.flush(self._parts.bounds.shutdown_timeout)
         self._checkpoint(at_once=True)
+        self._sink.poll(0)
         if waiting := self._ledger.in_flight_records:
-            log.warning("stopped before every record was acknowledged; the rest will be sent again", records=waiting)
+            raise SinkUnreachable(
+                f"ended with {waiting} records unacknowledged", hint="they are sent again from the saved position"
+            )
 
     def _close(self) -> None:
         self._reader.stop()
-        self._source.close()
-        self._sink.close()
-        if self._reader.ident is not None:
-            self._reader.join(self._parts.bounds.shutdown_timeout)
-
-    def _count(self, batch: Batch, records: Records, counts: Counter[Operation], nbytes: int) -> None:
-        if not batch.raw:
-            return
-        name = self._parts.name
-        metrics.BATCHES.labels(name).inc()
-        metrics.SOURCE_BYTES.labels(name).inc(len(batch.raw))
-        metrics.RECORD_BYTES.labels(name).inc(nbytes)
-        for operation, count in counts.items():
-            metrics.EVENTS.labels(name, operation).inc(count)
-            if operation not in DOCUMENT_OPERATIONS:
-                log.warning("collection event", operation=operation, pipeline=name)
-        for rejected in records.rejected:
-            metrics.EVENTS.labels(name, rejected.operation).inc()
+        try:
+            self._source.close()
+        finally:
+            self._sink.close()
+        self._reader.join(JOIN_SECONDS)
 
     def _settled(self, slot: Slot) -> None:
-        self.moved = True
-        self._progress.frontier = slot.position
-        if slot.counts:
-            name = self._parts.name
-            metrics.ACK_SECONDS.labels(name).observe(time.monotonic() - slot.opened)
-            for operation, count in slot.counts.items():
-                metrics.RECORDS.labels(name, operation).inc(count)
-            self._progress.records += slot.counts.total()
+        self._progress.acknowledged(slot)
+        self._done = self._done or slot is self._goal
 
 
 def run(parts: Parts, progress: Progress, stop: threading.Event) -> None:
@@ -272,35 +276,40 @@ def run(parts: Parts, progress: Progress, stop: threading.Event) -> None:
     What is out of reach is tried again for ever, but at the start only for `startup_timeout`. Raises `CdcError`.
     """
     deadline = time.monotonic() + parts.bounds.startup_timeout
-    started, failures = False, 0
+    backoff = Backoff()
     start: Position | None = None
     while True:
-        attempt: Attempt | None = None
+        attempt = Attempt(parts, progress, start)
         try:
-            attempt = Attempt(parts, progress, start)
             attempt.run(stop)
         except HistoryLost as lost:
-            metrics.ERRORS.labels(parts.name, type(lost).__name__).inc()
-            moved = attempt is not None and attempt.moved
-            if not parts.skip_lost or (start is not None and not moved):
+            progress.failed(lost)
+            if not parts.skip_lost or (start is not None and not attempt.moved):
                 raise
             log.warning("history lost; going on from now", error=str(lost), pipeline=parts.name)
-            start = Position()
+            start = Position(loading=attempt.loading)
         except Retryable as error:
-            moved = attempt is not None and attempt.moved
-            started, failures = started or moved, 0 if moved else failures + 1
-            progress.trouble = str(error)
-            metrics.ERRORS.labels(parts.name, type(error).__name__).inc()
-            wait = random.uniform(0.5, 1) * min(BACKOFF_MAX, BACKOFF_MIN * 2**failures)  # noqa: S311 - jitter
-            if not started and time.monotonic() + wait > deadline:
+            progress.failed(error)
+            wait = backoff.after(moved=attempt.moved)
+            if not backoff.started and time.monotonic() + wait > deadline:
                 raise
-            metrics.RETRIES.labels(parts.name, type(error).__name__).inc()
-            log.warning("trying again", error=str(error), hint=error.hint, seconds=round(wait, 1), pipeline=parts.name)
-            if stop.wait(wait):
+            if _stopped(error, wait, stop, parts.name):
                 return
-            start = start if not moved else None
+            start = None
         except CdcError as error:
-            metrics.ERRORS.labels(parts.name, type(error).__name__).inc()
+            progress.failed(error)
             raise
         else:
             return
+
+
+def _stopped(error: Retryable, wait: float, stop: threading.Event, name: str) -> bool:
+    """Wait for the next attempt; true once no more is wanted, and all that was read is acknowledged and saved."""
+    if not stop.is_set():
+        metrics.RETRIES.labels(name, type(error).__name__).inc()
+        log.warning("trying again", error=str(error), hint=error.hint, seconds=round(wait, 1), pipeline=name)
+    if not stop.wait(wait):
+        return False
+    if isinstance(error, SourceUnreachable):
+        return True
+    raise error

@@ -7,20 +7,24 @@ from orjson import Fragment
 
 from cdc.events import Rejected
 
+LARGEST_KEY = 65536
+"""Bytes; a larger key would make the letter too large in its turn."""
+
 
 def letter(rejected: Rejected) -> tuple[bytes | None, bytes]:
     """The dead letter's key and its value, JSON.
 
-    `key` is the record's key where it could be had, `token` the event's resume token (empty for a document that was
-    read), `at` the time it was put aside.
+    `key` is the record's key where it could be had and is not itself a burden, `token` the event's resume token (empty
+    for a document that was read), `at` the time it was put aside.
     """
+    key = rejected.key if len(rejected.key or b"") <= LARGEST_KEY else None
     value = {
         "v": 1,
         "reason": rejected.reason,
         "op": rejected.operation,
         "ns": rejected.namespace._asdict(),
-        "key": None if rejected.key is None else Fragment(rejected.key),
+        "key": None if key is None else Fragment(key),
         "token": rejected.token,
         "at": datetime.now(UTC),
     }
-    return rejected.key, orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    return key, orjson.dumps(value, option=orjson.OPT_UTC_Z)

@@ -94,9 +94,14 @@ class KafkaSink:
     @timed("kafka.flush")
     def flush(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while (len(self._producer) or self._letters) and self._failure is None and time.monotonic() < deadline:
+        while (len(self._producer) or self._letters) and self._may_settle and time.monotonic() < deadline:
             self._producer.poll(0.05)
             self._produce_letters()
+
+    @property
+    def _may_settle(self) -> bool:
+        """Whether the records in flight can still be acknowledged: a poisoned one leaves the others alone."""
+        return self._failure is None or isinstance(self._failure, Poison)
 
     def missing(self) -> str | None:
         """Asks the brokers only after they were all seen down, since an idle producer does not notice a return."""
@@ -175,6 +180,9 @@ class KafkaSink:
             try:
                 self._producer.produce(self._topics.dead_letter, value, key, on_delivery=self._callback(slot))
             except BufferError:
+                return
+            except KafkaException as error:
+                self._failure = translate(error.args[0], hosts=self._hosts, topic=self._topics.dead_letter)
                 return
             self._letters.popleft()
 

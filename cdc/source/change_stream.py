@@ -12,11 +12,11 @@ from pymongo.command_cursor import RawBatchCommandCursor
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from cdc.config import MongoSettings
-from cdc.events import Batch, Position
+from cdc.events import DOCUMENT_OPERATIONS, Batch, Operation, Position
 from cdc.metrics import timed
 from cdc.source.reply import ReplySize
 
-DOCUMENT_CHANGES = ["insert", "update", "replace", "delete"]
+DOCUMENT_CHANGES = sorted(operation.value for operation in DOCUMENT_OPERATIONS - {Operation.READ})
 
 
 @dataclass(frozen=True, slots=True)

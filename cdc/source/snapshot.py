@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.read_concern import ReadConcern
 
 from cdc.errors import ConfigInvalid
@@ -16,16 +18,30 @@ MAJORITY = ReadConcern("majority")
 
 
 def load(client: MongoClient[dict[str, Any]], scope: Scope, position: Position, batch_size: int) -> Iterator[Batch]:
-    """The documents of the scope's collections as they are at or after `position`, one server reply a batch."""
-    for name in scope.collections or collections(client, scope.database):
-        collection = client[scope.database].get_collection(name, read_concern=MAJORITY)
-        namespace = Namespace(scope.database, name)
-        pipeline = _pipeline(namespace, scope.match)
-        size = ReplySize(batch_size)
-        with collection.aggregate_raw_batches(pipeline, batchSize=size.documents, allowDiskUse=True) as rows:
-            for raw in cast("Iterator[bytes]", rows):
-                rows.batch_size(size.learn(raw))
-                yield Batch(raw, position, namespace)
+    """The documents of the scope's collections as they are at or after `position`, one server reply a batch.
+
+    The majority may be behind the position that was taken; in a causal session the server waits until it is not:
+    https://www.mongodb.com/docs/manual/reference/read-concern-majority/
+    """
+    with client.start_session(causal_consistency=True) as session:
+        if position.time is not None:
+            session.advance_operation_time(position.time)
+        for name in scope.collections or collections(client, scope.database):
+            collection = client[scope.database].get_collection(name, read_concern=MAJORITY)
+            yield from _rows(collection, session, scope, position, batch_size)
+
+
+def _rows(
+    collection: Collection[dict[str, Any]], session: ClientSession, scope: Scope, position: Position, batch_size: int
+) -> Iterator[Batch]:
+    namespace = Namespace(scope.database, collection.name)
+    size = ReplySize(batch_size)
+    with collection.aggregate_raw_batches(
+        _pipeline(namespace, scope.match), session=session, batchSize=size.documents, allowDiskUse=True
+    ) as rows:
+        for raw in cast("Iterator[bytes]", rows):
+            rows.batch_size(size.learn(raw))
+            yield Batch(raw, position, namespace)
 
 
 def collections(client: MongoClient[dict[str, Any]], database: str) -> list[str]:

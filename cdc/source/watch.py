@@ -47,7 +47,7 @@ class MongoSource:
         except PyMongoError as error:
             if self._closed:
                 return
-            if (ours := translate(error, self._settings)) is None:
+            if (ours := translate(error, self._settings, match=self._scope.match is not None)) is None:
                 raise
             reached = Position.of_token(self._tap.token) if self._tap.token is not None else taken
             raise self._lost(ours, reached) if isinstance(ours, HistoryLost) else ours from error
@@ -76,10 +76,10 @@ class MongoSource:
 
     def _lost(self, error: HistoryLost, position: Position) -> HistoryLost:
         """The same, with what is lost: seen when the stream is opened, or only with its first reply."""
+        later = "name a later --from" if position.token is None else "`cdc cursor reset` makes the next start load all"
         return HistoryLost(
             f"{error}: changes from {position.clock or 'an unknown time'} on are lost, up to {self._oldest()}",
-            hint="--on-history-lost skip-to-now goes on from now; "
-            "`cdc cursor reset` makes the next start load everything again",
+            hint=f"--on-history-lost skip-to-now goes on from now; {later}",
         )
 
     def _oldest(self) -> str:

@@ -24,12 +24,26 @@ class LedgerMachine(RuleBasedStateMachine):
         self.retired: list[Slot] = []
         self.ledger = Ledger(self.retired.append)
         self.opened: list[Slot] = []
+        self.positions: list[Position] = []
 
     @rule(target=unsealed, nbytes=st.integers(0, 1000))
     def open(self, nbytes: int) -> Slot:
         slot = self.ledger.open(position(len(self.opened)), nbytes, Counter({Operation.INSERT: 1}))
         self.opened.append(slot)
+        self.positions.append(slot.position)
         return slot
+
+    @rule()
+    def heartbeat(self) -> None:
+        """Rides on the newest slot, or stands alone where that is not sealed or nothing is in flight."""
+        newest = self.opened[-1] if self.opened and self.opened[-1] not in self.retired else None
+        slot = self.ledger.heartbeat(position(len(self.opened)))
+        if newest is not None and newest.sealed:
+            assert slot is newest
+            self.positions[-1] = slot.position
+        else:
+            self.opened.append(slot)
+            self.positions.append(slot.position)
 
     @rule(target=waiting, slot=unsealed, records=st.integers(0, 3))
     def expect(self, slot: Slot, records: int) -> object:
@@ -51,7 +65,7 @@ class LedgerMachine(RuleBasedStateMachine):
         settled = 0
         while settled < len(self.opened) and self.opened[settled].sealed and self.opened[settled].pending == 0:
             settled += 1
-        assert self.ledger.settle() == (position(settled - 1) if settled else None)
+        assert self.ledger.settle() == (self.positions[settled - 1] if settled else None)
         assert self.retired == self.opened[:settled]
         assert bool(self.ledger) == (settled < len(self.opened))
         assert self.ledger.in_flight_bytes == sum(slot.nbytes for slot in self.opened[settled:])

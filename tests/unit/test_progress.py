@@ -26,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_lag_is_the_servers_last_operation_against_the_acknowledged_position(clock: list[float]) -> None:
     del clock
-    progress = Progress(frontier=Position(time=Timestamp(START, 5)))
+    progress = Progress("p", frontier=Position(time=Timestamp(START, 5)))
     progress.heard(heartbeat(30))
     assert progress.lag == 30
     progress.frontier = Position(time=Timestamp(START + 30, 1))
@@ -35,7 +35,7 @@ def test_lag_is_the_servers_last_operation_against_the_acknowledged_position(clo
 
 def test_lag_rises_while_the_frontier_stands(clock: list[float]) -> None:
     del clock
-    progress = Progress(frontier=Position(time=Timestamp(START, 1)))
+    progress = Progress("p", frontier=Position(time=Timestamp(START, 1)))
     lags = []
     for seconds in (1, 5, 9):
         progress.heard(heartbeat(seconds))
@@ -44,7 +44,7 @@ def test_lag_rises_while_the_frontier_stands(clock: list[float]) -> None:
 
 
 def test_lag_rises_while_the_server_is_silent_and_falls_when_it_speaks(clock: list[float]) -> None:
-    progress = Progress(frontier=Position(time=Timestamp(START, 1)))
+    progress = Progress("p", frontier=Position(time=Timestamp(START, 1)))
     progress.heard(heartbeat(3))
     clock[0] += REPLY_GRACE
     assert progress.lag == 3
@@ -56,28 +56,28 @@ def test_lag_rises_while_the_server_is_silent_and_falls_when_it_speaks(clock: li
 
 @pytest.mark.parametrize("frontier", [None, Position(), Position(time=Timestamp(START, 1))])
 def test_before_anything_is_known_lag_is_the_wait(clock: list[float], frontier: Position | None) -> None:
-    progress = Progress(frontier=frontier, replied=clock[0])
+    progress = Progress("p", frontier=frontier, replied=clock[0])
     assert progress.lag == 0
     clock[0] += REPLY_GRACE + 4
     assert progress.lag == 4
 
 
 def test_a_position_ahead_of_the_server_is_no_negative_lag() -> None:
-    progress = Progress(frontier=Position(time=Timestamp(START + 9, 1)))
+    progress = Progress("p", frontier=Position(time=Timestamp(START + 9, 1)))
     progress.heard(heartbeat(0))
     assert progress.lag == 0
 
 
 def test_a_reply_without_a_time_keeps_the_last_one(clock: list[float]) -> None:
     del clock
-    progress = Progress(frontier=Position(time=Timestamp(START, 1)))
+    progress = Progress("p", frontier=Position(time=Timestamp(START, 1)))
     progress.heard(heartbeat(4))
     progress.heard(heartbeat(None))
     assert progress.lag == 4
 
 
 def test_missing_is_the_source_first_and_then_what_the_sink_finds() -> None:
-    progress = Progress(probe=unasked)
+    progress = Progress("p", probe=unasked)
     assert progress.missing == "the source has not been opened yet"
     progress.heard(heartbeat(0))
     progress.probe = lambda: "Kafka cannot be reached"

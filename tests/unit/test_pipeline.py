@@ -1,0 +1,212 @@
+"""The loop, where what fails cannot be made to fail at that instant with real servers."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from bson.timestamp import Timestamp
+
+from cdc.errors import CdcError, HistoryLost, SinkUnreachable, StoreUnreachable
+from cdc.events import Batch, Namespace, Operation, Pending, Position, Records, Rejected
+from cdc.pipeline import Bounds, Parts, run
+from cdc.progress import Progress
+
+BOUNDS = Bounds(
+    prefetch_bytes=1 << 20, in_flight_bytes=1 << 20, checkpoint_interval=0, startup_timeout=0, shutdown_timeout=0.1
+)
+
+
+def at(second: int, *, loading: bool = False) -> Position:
+    return Position({"_data": f"82{second:08X}00000000"}, Timestamp(second, 0), loading)
+
+
+def records(count: int) -> Records:
+    names = [Namespace("d", "c")] * count
+    return Records(names, [Operation.INSERT] * count, [b"k"] * count, [b"v"] * count, [0] * count, [""] * count)
+
+
+class Store:
+    def __init__(self, saved: Position | None = None) -> None:
+        self.saved = saved
+        self.all: list[Position] = []
+        self.failing = False
+
+    def load(self) -> Position | None:
+        return self.saved
+
+    def save(self, position: Position) -> None:
+        if self.failing:
+            raise StoreUnreachable("the disk is full", hint="make room")
+        self.saved = position
+        self.all.append(position)
+
+
+class Source:
+    """Replays batches, then waits until it is closed."""
+
+    def __init__(self, batches: Callable[[Position], Iterator[Batch]]) -> None:
+        self._batches = batches
+        self._closed = threading.Event()
+
+    def read(self, start: Position) -> Iterator[Batch]:
+        yield from self._batches(start)
+        self._closed.wait(10)
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class Sink:
+    """Acknowledges at once, or never; tells of the first record."""
+
+    def __init__(
+        self, *, answers: bool = True, opens: bool = True, produced: Callable[[], None] = lambda: None
+    ) -> None:
+        self.answers, self.opens, self.produced = answers, opens, produced
+
+    def open(self) -> None:
+        if not self.opens:
+            raise SinkUnreachable("no broker", hint="start one")
+
+    def produce(self, records: Records, start: int, slot: Pending) -> int:
+        slot.expect(len(records) - start)
+        for _ in range(start, len(records) if self.answers else 0):
+            slot.acknowledge()
+        self.produced()
+        return len(records)
+
+    def reject(self, rejected: Rejected, slot: Pending) -> None:
+        raise AssertionError(rejected, slot)
+
+    def poll(self, seconds: float) -> None:
+        pass
+
+    def flush(self, seconds: float) -> None:
+        pass
+
+    def missing(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+def parts(
+    store: Store, batches: Callable[[Position], Iterator[Batch]], sink: Sink, *, skip_lost: bool = False
+) -> Parts:
+    return Parts(
+        name="p",
+        source=lambda: Source(batches),
+        encode=lambda batch: records(len(batch.raw)),
+        sink=lambda: sink,
+        store=store,
+        first=Position(),
+        bounds=BOUNDS,
+        once=True,
+        skip_lost=skip_lost,
+    )
+
+
+def some(start: Position) -> Iterator[Batch]:
+    del start
+    yield Batch(b"", at(1), server_time=Timestamp(2, 0))
+    yield Batch(b"xx", at(2), server_time=Timestamp(2, 0))
+    yield Batch(b"", at(2), server_time=Timestamp(2, 0))
+
+
+def test_it_ends_when_caught_up_with_all_saved() -> None:
+    store = Store()
+    run(parts(store, some, Sink()), Progress("p"), threading.Event())
+    assert store.all == [at(1), at(2)]
+
+
+def test_a_time_that_is_not_over_is_not_caught_up_with() -> None:
+    def transaction(start: Position) -> Iterator[Batch]:
+        del start
+        yield Batch(b"", at(1), server_time=Timestamp(2, 0))
+        yield Batch(b"x", at(2), server_time=Timestamp(2, 0))
+        yield Batch(b"xxx", at(2), server_time=Timestamp(2, 0))
+        yield Batch(b"", at(2), server_time=Timestamp(2, 0))
+
+    progress = Progress("p")
+    run(parts(Store(), transaction, Sink()), progress, threading.Event())
+    assert progress.records == 4
+
+
+def test_the_position_taken_is_saved_before_the_sink_is_reached() -> None:
+    store = Store()
+    with pytest.raises(SinkUnreachable):
+        run(parts(store, some, Sink(opens=False)), Progress("p"), threading.Event())
+    assert store.all == [at(1)]
+
+
+def test_no_position_is_saved_past_a_record_that_is_not_acknowledged() -> None:
+    store, stop = Store(), threading.Event()
+    sink = Sink(answers=False, produced=stop.set)
+    with pytest.raises(SinkUnreachable, match="2 records unacknowledged"):
+        run(parts(store, some, sink), Progress("p"), stop)
+    assert store.all == [at(1)]
+
+
+def test_a_last_checkpoint_that_fails_is_no_success() -> None:
+    store, stop = Store(at(1)), threading.Event()
+
+    def produced() -> None:
+        store.failing = True
+        stop.set()
+
+    with pytest.raises(StoreUnreachable):
+        run(parts(store, some, Sink(produced=produced)), Progress("p"), stop)
+
+
+def test_a_store_that_cannot_save_counts_as_not_started() -> None:
+    store = Store()
+    store.failing = True
+    with pytest.raises(StoreUnreachable):
+        run(parts(store, some, Sink()), Progress("p"), threading.Event())
+
+
+@pytest.mark.parametrize("loading", [False, True])
+def test_a_leap_over_lost_history_keeps_what_has_yet_to_be_loaded(*, loading: bool) -> None:
+    begun: list[Position] = []
+
+    def lost_at_first(start: Position) -> Iterator[Batch]:
+        begun.append(start)
+        if start.token is not None:
+            raise HistoryLost("gone", hint="leap")
+        yield from some(start)
+
+    run(parts(Store(at(0, loading=loading)), lost_at_first, Sink(), skip_lost=True), Progress("p"), threading.Event())
+    assert begun == [at(0, loading=loading), Position(loading=loading)]
+
+
+def test_a_fruitless_second_leap_stops() -> None:
+    def always_lost(start: Position) -> Iterator[Batch]:
+        del start
+        raise HistoryLost("gone", hint="leap")
+        yield
+
+    with pytest.raises(HistoryLost):
+        run(parts(Store(at(0)), always_lost, Sink(), skip_lost=True), Progress("p"), threading.Event())
+
+
+def test_an_unexpected_error_of_the_source_is_not_swallowed() -> None:
+    def broken(start: Position) -> Iterator[Batch]:
+        del start
+        yield Batch(b"", at(1))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(parts(Store(), broken, Sink()), Progress("p"), threading.Event())
+
+
+def test_every_error_of_ours_names_its_exit_code() -> None:
+    def kinds(kind: type[CdcError]) -> Iterator[type[CdcError]]:
+        for below in kind.__subclasses__():
+            yield below
+            yield from kinds(below)
+
+    assert {kind.__name__: int(kind.exit_code) for kind in kinds(CdcError) if not kind.__subclasses__()} == {
+        "SourceUnreachable": 3, "SinkUnreachable": 3, "StoreUnreachable": 3, "Unencodable": 5, "TooLarge": 5,
+        "ConfigInvalid": 2, "AccessDenied": 2, "HistoryLost": 4, "CursorCorrupt": 4, "UnknownOperation": 5, "Fenced": 6,
+    }  # fmt: skip
