@@ -1,29 +1,29 @@
 """The fast way to the text of `pure.RELAXED`: the C decoder and orjson, wherever the two lose nothing.
 
-They lose silently: symbols become strings, undefined becomes null, code becomes a string, and orjson writes NaN and
-infinities as null. `loses` finds these from the bytes. What else has no quick form makes `dumps` raise.
+They lose silently: symbols become strings, undefined becomes null, and orjson writes NaN and infinities as null.
+`loses` finds these from the bytes. What else has no quick form, such as code, makes `dumps` raise.
 """
 
 import re
 from binascii import hexlify
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import bson
 import orjson
-from bson import Binary, Decimal128, MaxKey, MinKey, ObjectId, Timestamp
+from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from orjson import Fragment
 
-from cdc.encode.pure import CODE, DOUBLE, SCOPED_CODE, SYMBOL, UNDEFINED, binary_text, date_text
+from cdc.encode.pure import DOUBLE, SYMBOL, UNDEFINED, binary_text, date_text
 
 OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 _FIRST_YEAR = 1970
 _EXPONENT, _NEGATIVE_EXPONENT = 0x7F, 0xFF  # the last byte of an infinite double, and of NaN
-_ORJSON = orjson.OPT_PASSTHROUGH_DATETIME
+_ORJSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
 def decode(raw: bytes) -> dict[str, Any]:
@@ -42,18 +42,15 @@ def loses(raw: bytes, decoded: Mapping[str, Any], text: bytes, *, nulls: int, st
     `nulls` is how many nulls `text` has that stand for nothing in `raw`, `start` tells where user data begins in it.
     The cheapest questions come first: a single byte that is not there rules a type out.
     """
-    code, symbol, undefined = CODE in raw or SCOPED_CODE in raw, SYMBOL in raw, UNDEFINED in raw
-    infinite = _EXPONENT in raw or _NEGATIVE_EXPONENT in raw
-    if not (code or symbol or undefined or infinite):
+    missing = text.count(b"null") > nulls
+    symbol, undefined = SYMBOL in raw, missing and UNDEFINED in raw
+    infinite = missing and (_EXPONENT in raw or _NEGATIVE_EXPONENT in raw)
+    if not (symbol or undefined or infinite):
         return False
     begin = start(raw)
-    if code and (_text(_CODES, raw, begin, 4) or _text(_SCOPED_CODES, raw, begin, 0)):
+    if infinite and any(_INFINITES(raw, begin)):
         return True
-    if infinite and any(_INFINITES(raw, begin)) and text.count(b"null") > nulls:
-        return True
-    suspect = (symbol and _text(_SYMBOLS, raw, begin, 4)) or (
-        undefined and any(_UNDEFINEDS(raw, begin)) and text.count(b"null") > nulls
-    )
+    suspect = (symbol and _symbols(raw, begin)) or (undefined and any(_UNDEFINEDS(raw, begin)))
     return suspect and bson.encode(decoded, codec_options=OPTIONS) != raw
 
 
@@ -66,22 +63,24 @@ def _candidates(kind: int, value: bytes = b"") -> re.Pattern[bytes]:
     return re.compile(rb"\x%02x[^\x00]*+\x00(?=(%b)|)" % (kind, value), re.DOTALL)
 
 
-def _text(candidates: Callable[[bytes, int], Iterator[re.Match[bytes]]], raw: bytes, begin: int, prefix: int) -> bool:
-    """Whether a candidate's value begins with a length that ends at a NUL; `prefix` bytes are not counted by it."""
-    for candidate in candidates(raw, begin):
-        pos = candidate.end()
-        end = pos + prefix + int.from_bytes(raw[pos : pos + 4], "little")
+def _symbols(raw: bytes, begin: int) -> bool:
+    """Whether a candidate's value begins with a length that ends at a NUL."""
+    for candidate in _SYMBOLS(raw, begin):
+        pos = candidate.end() + 4
+        end = pos + int.from_bytes(raw[pos - 4 : pos], "little")
         if end <= len(raw) and raw[end - 1] == 0:
             return True
     return False
 
 
-_CODES, _SYMBOLS, _SCOPED_CODES = (_candidates(kind).finditer for kind in (CODE, SYMBOL, SCOPED_CODE))
+_SYMBOLS = _candidates(SYMBOL).finditer
 _INFINITES = _candidates(DOUBLE, rb".{6}[\xf0-\xff][\x7f\xff]").findall
 _UNDEFINEDS = _candidates(UNDEFINED, rb"\x00*+(?:[\x01-\x13\x7f\xff]|\Z)").findall  # then the next field's type
 
 
-def _render(value: object) -> Fragment:
+def _render(value: object) -> Fragment | int:
+    if isinstance(value, Int64):
+        return int(value)
     kind = type(value)
     if kind is ObjectId:
         return Fragment(b'{"$oid":"%b"}' % hexlify(value.binary))  # type: ignore[attr-defined]
