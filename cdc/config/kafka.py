@@ -52,15 +52,26 @@ _CONNECTION_PROPERTIES = (
 _REFUSED = {
     "acks": "use kafka.acks, which knows what the guarantee needs",
     "request.required.acks": "use kafka.acks, which knows what the guarantee needs",
+    "batch.size": "use kafka.batch_size",
     "bootstrap.servers": "use kafka.bootstrap_servers",
     "metadata.broker.list": "use kafka.bootstrap_servers",
     "client.id": "use name: the client's id is the pipeline's name",
+    "compression.codec": "use kafka.compression",
+    "compression.type": "use kafka.compression",
+    "default.topic.config": "write each of its properties by its own name",
     "delivery.report.only.error": "every record's acknowledgement is needed to know what is safe",
     "enable.idempotence": "use kafka.idempotence",
+    "linger.ms": "use kafka.linger_ms",
+    "message.max.bytes": "use kafka.buffer_bytes, which bounds the largest record too",
+    "queue.buffering.max.kbytes": "use kafka.buffer_bytes",
+    "queue.buffering.max.messages": "use kafka.buffer_bytes: memory is bounded in bytes",
+    "queue.buffering.max.ms": "use kafka.linger_ms",
+    "retries": "use kafka.retries",
     "transactional.id": "records are not sent in transactions",
 }
+_WITHOUT_DOT = ("debug", "partitioner")
 _ONE_BY_ONE = ("max.in.flight", "max.in.flight.requests.per.connection")
-_MASKED_PROPERTIES = r"password|secret|token|jaas|\.pem$|sasl\.oauthbearer\.config"
+_MASKED_PROPERTIES = r"pass(word|phrase)|secret|token|jaas|\.pem$|sasl\.oauthbearer\.config"
 
 
 def _servers(value: object) -> object:
@@ -104,6 +115,9 @@ def is_secret_property(name: str) -> bool:
 
 
 Count = Annotated[int, AfterValidator(_replicas)]
+# The most that librdkafka's NewTopic takes.
+_MOST_PARTITIONS = 100_000
+_MOST_REPLICAS = 10_000
 
 
 class KafkaSettings(BaseModel):
@@ -157,8 +171,12 @@ class KafkaSettings(BaseModel):
     ssl_certificate_location: FilePath | None = Field(None, description="PEM file of our certificate.")
     ssl_key_location: FilePath | None = Field(None, description="PEM file of our certificate's key.")
     ssl_key_password: SecretStr | None = Field(None, description="Password of that key.")
-    partitions: Count = Field(-1, description="Partitions of a topic that is created; -1: the broker's default.")
-    replication_factor: Count = Field(-1, description="Replicas of a topic that is created; -1: the broker's default.")
+    partitions: Count = Field(
+        -1, le=_MOST_PARTITIONS, description="Partitions of a topic that is created; -1: the broker's default."
+    )
+    replication_factor: Count = Field(
+        -1, le=_MOST_REPLICAS, description="Replicas of a topic that is created; -1: the broker's default."
+    )
     topic_config: Table = Field(
         default_factory=dict, description="Settings of a topic that is created, such as cleanup.policy: compact."
     )
@@ -214,6 +232,12 @@ class KafkaSettings(BaseModel):
         for name, value in self.properties.items():
             if name in _REFUSED:
                 raise MisfitError(f"{name} is not for you to set", hint=_REFUSED[name], settings=("kafka.properties",))
+            if "." not in name and name not in _WITHOUT_DOT:
+                raise MisfitError(
+                    f"{quoted(name)} is not a property that can be set",
+                    hint=f"a property's name has a dot in it, but for {' and '.join(_WITHOUT_DOT)}",
+                    settings=("kafka.properties",),
+                )
             if name in _ONE_BY_ONE and not self.idempotence:
                 raise MisfitError(
                     f"{name} must stay 1 without idempotence, or a retry breaks the order of a key",

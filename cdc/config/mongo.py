@@ -13,6 +13,8 @@ from cdc.config.misfit import MisfitError, quoted
 DEFAULT_DATABASE = "raw_data_temp"
 MASK = "********"
 
+_MOST_AWAIT_MS = 5000  # a reader that waits longer cannot stop in time
+_OWN_DATABASES = ("admin", "config", "local")
 _SRV = "mongodb+srv://"
 _URI_HINT = (
     "write mongodb://USER:PASSWORD@HOST:PORT/?replicaSet=NAME, with special characters in USER and PASSWORD "
@@ -130,7 +132,9 @@ class MongoSettings(BaseModel):
     tls_certificate_key_file_password: SecretStr | None = Field(None, description="Password of that key.")
     batch_size: PositiveInt = Field(1000, description="Most events or documents in one reply.")
     max_await_time_ms: PositiveInt = Field(
-        500, description="How long the server waits for a first event before it replies empty, in milliseconds."
+        500,
+        le=_MOST_AWAIT_MS,
+        description="How long the server waits for a first event before it replies empty, in milliseconds.",
     )
 
     @model_validator(mode="after")
@@ -152,7 +156,40 @@ class MongoSettings(BaseModel):
                 raise MisfitError(
                     "exclude each other", hint="drop one of them", settings=("mongo.tls", f"mongo.{part}")
                 )
+        self._check_database()
+        self._check_limits()
         return self
+
+    def _check_database(self) -> None:
+        if self.database in _OWN_DATABASES:
+            stated = "mongo.database" if "database" in self.model_fields_set else "mongo.uri"
+            raise MisfitError(
+                f"{self.database!r} is MongoDB's own, without change streams",
+                hint="name the database to watch with --database",
+                settings=(stated,),
+            )
+
+    def _check_limits(self) -> None:
+        if self.min_pool_size and self.max_pool_size and self.min_pool_size > self.max_pool_size:
+            raise MisfitError(
+                "the least is more than the most",
+                hint="write a least that is no more than the most",
+                settings=("mongo.min_pool_size", "mongo.max_pool_size"),
+            )
+        timeout_ms, stated = self._socket_timeout()
+        if timeout_ms and timeout_ms <= self.max_await_time_ms:
+            raise MisfitError(
+                "no reply can come in time",
+                hint="write a socket timeout longer than mongo.max_await_time_ms, which an empty reply takes",
+                settings=(stated, "mongo.max_await_time_ms"),
+            )
+
+    def _socket_timeout(self) -> tuple[float | None, str]:
+        """In milliseconds, and the setting that says so."""
+        if self.uri and self.socket_timeout_ms is None:
+            seconds = _parse(self.uri.get_secret_value())["options"].get("socketTimeoutMS")
+            return seconds and seconds * 1000, "mongo.uri"
+        return self.socket_timeout_ms, "mongo.socket_timeout_ms"
 
     def connection(self) -> tuple[str, dict[str, Any]]:
         """The URI and the keyword arguments of `pymongo.MongoClient`; both hold secrets."""

@@ -123,6 +123,10 @@ class Settings(BaseSettings):
                     hint="write another topic",
                     settings=("topic", other),
                 )
+        if self.ddl_topic and self.ddl_topic == self.dead_letter_topic:
+            raise MisfitError(
+                "name the same topic", hint="write another topic", settings=("dead_letter_topic", "ddl_topic")
+            )
         return self
 
     @property
@@ -130,14 +134,14 @@ class Settings(BaseSettings):
         """`name`, or one made from source and topic: the same for the same watch."""
         if self.name:
             return self.name
-        collections = "+".join(sorted(set(self.collection)))
+        collections = "+".join(sorted(self.collection))
         source = f"{self.mongo.database}.{collections}" if collections else self.mongo.database
         return _legal(f"{source}-{self.topic}" if self.topic else source)
 
     @property
     def shares_topic(self) -> bool:
         """Whether several collections write to one topic, so that a document's `_id` alone is no key."""
-        return self.topic is not None and "{coll}" not in self.topic and len(set(self.collection)) != 1
+        return self.topic is not None and "{coll}" not in self.topic and len(self.collection) != 1
 
     def require_topic(self) -> None:
         """Raises: ConfigInvalid: neither a topic nor a dry run was asked for."""
@@ -150,12 +154,20 @@ class Settings(BaseSettings):
         """The topic of a collection's records; `db.coll` where a dry run has none.
 
         Raises:
-            ConfigInvalid: the collection's name has characters that a topic's cannot have.
+            ConfigInvalid: the collection's name has characters that a topic's cannot have, or gives the topic of
+                dead letters or of collection events.
         """
         topic = (self.topic or "{db}.{coll}").format(db=db, coll=coll)
         if not is_topic_name(topic):
             raise ConfigInvalid(
                 f"--topic {self.topic} gives no legal topic name for the collection {db}.{coll}",
                 hint="name the collections to watch with --collection, and this one's topic in a run of its own",
+            )
+        others = {self.dead_letter_topic: "--dead-letter-topic", self.ddl_topic: "--ddl-topic"}
+        if topic in others:
+            raise ConfigInvalid(
+                f"--topic {self.topic} gives the collection {db}.{coll} the topic {topic!r}, "
+                f"which is {others[topic]}'s",
+                hint=f"name another {others[topic]}, or the collections to watch with --collection",
             )
         return topic

@@ -129,6 +129,12 @@ def _document(path: Path, option: str) -> dict[Any, Any]:
         raise ConfigInvalid(
             f"{path} has a character that YAML does not allow", hint="save the file as plain text"
         ) from None
+    except RecursionError:
+        raise ConfigInvalid(f"{path} is nested too deeply", hint="write settings, in one level of groups") from None
+    except ValueError as error:
+        raise ConfigInvalid(
+            f"{path} has a date or a number that cannot be: {error}", hint="mend it, or put text in quotes"
+        ) from None
     if document is None:
         return {}
     if not isinstance(document, dict):

@@ -33,6 +33,7 @@ MATCHABLE_OPERATIONS = (
     "shardCollection",
 )
 
+_DEEPEST = 100  # https://www.mongodb.com/docs/manual/reference/limits/#mongodb-limit-Nested-Depth-for-BSON-Documents
 _TOPIC_LENGTH = 249  # org.apache.kafka.common.internals.Topic.MAX_NAME_LENGTH
 _TOPIC_HINT = "write letters, digits, '.', '_' and '-', at most 249 of them, and {db} or {coll} where a name goes in"
 _TIME_HINT = "write `now`, a time such as 2026-01-31T12:00:00Z, or Unix seconds"
@@ -73,9 +74,14 @@ def _collections(value: object) -> object:
         value = _json(value, list) if value.lstrip().startswith("[") else value.split(",")
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
         raise MisfitError(f"{quoted(value)} is not a list of collection names", hint="write a name, or a list of names")
-    names = tuple(name.strip() for name in value)
+    names = tuple(dict.fromkeys(name.strip() for name in value))
     for name in names:
-        if not name or "$" in name or "\0" in name or name.startswith((".", "system.")) or name.endswith("."):
+        if (
+            not name
+            or any(part in name for part in ("$", "\0", ".."))
+            or name.startswith((".", "system."))
+            or name.endswith(".")
+        ):
             raise MisfitError(
                 f"{quoted(name)} is not a collection that can be watched",
                 hint="write the collection's name alone, without the database and without '$'",
@@ -87,7 +93,7 @@ def _json(text: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:  # no
     what = "list" if kind is list else "object"
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise MisfitError(
             "the value is not JSON", hint=f"write a JSON {what}, in single quotes for the shell"
         ) from None
@@ -133,14 +139,7 @@ def _match(value: object) -> object:
     """A filter in Extended JSON; a mapping from a file is read the same way, so `{$oid: …}` works in both."""
     if value is None:
         return None
-    try:
-        match = json_util.loads(value if isinstance(value, str) else json_util.dumps(value))
-    except json.JSONDecodeError as error:
-        raise MisfitError(f"not JSON from character {error.pos + 1} on: {error.msg}", hint=_MATCH_HINT) from None
-    except (ValueError, BSONError) as error:
-        raise MisfitError(f"not Extended JSON: {error}", hint=_MATCH_HINT) from None
-    except (TypeError, KeyError, AttributeError, ArithmeticError):
-        raise MisfitError("a typed value ($oid, $date, …) is not in Extended JSON's form", hint=_MATCH_HINT) from None
+    match = _extended(value)
     if not isinstance(match, dict):
         raise MisfitError("not a JSON object", hint=_MATCH_HINT)
     for operation in _operations(match):
@@ -151,6 +150,29 @@ def _match(value: object) -> object:
                 hint=f"the operations are {', '.join(MATCHABLE_OPERATIONS)}",
             )
     return match
+
+
+def _extended(value: object) -> object:
+    try:
+        read = json_util.loads(value if isinstance(value, str) else json_util.dumps(value))
+        _shallow(read)
+    except json.JSONDecodeError as error:
+        raise MisfitError(f"not JSON from character {error.pos + 1} on: {error.msg}", hint=_MATCH_HINT) from None
+    except (ValueError, BSONError) as error:
+        raise MisfitError(f"not Extended JSON: {error}", hint=_MATCH_HINT) from None
+    except (TypeError, KeyError, AttributeError, ArithmeticError):
+        raise MisfitError("a typed value ($oid, $date, …) is not in Extended JSON's form", hint=_MATCH_HINT) from None
+    except RecursionError:
+        raise MisfitError(f"nested deeper than MongoDB's {_DEEPEST} levels", hint="write a flatter filter") from None
+    return read
+
+
+def _shallow(node: object, level: int = 0) -> None:
+    """Raises `RecursionError` where the nesting is deeper than MongoDB takes."""
+    if level > _DEEPEST:
+        raise RecursionError
+    for inner in node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ():
+        _shallow(inner, level + 1)
 
 
 def _operations(node: object, *, named: bool = False) -> Iterator[str]:

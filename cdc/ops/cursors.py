@@ -17,7 +17,7 @@ from cdc.events import Position
 
 def watched(settings: Settings) -> WatchedSource:
     """What a cursor of these settings belongs to."""
-    return WatchedSource(database=settings.mongo.database, collections=tuple(sorted(set(settings.collection))))
+    return WatchedSource(database=settings.mongo.database, collections=tuple(sorted(settings.collection)))
 
 
 def store(settings: Settings) -> FileStore:

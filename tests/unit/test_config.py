@@ -119,7 +119,9 @@ def test_a_setting_that_ends_in_file_is_not_a_secret_in_a_file(tmp_path: Path) -
     assert settings({"CDC_MONGO__TLS_CA_FILE": str(path)}).mongo.tls_ca_file == path
 
 
-@pytest.mark.parametrize("written", ["info,people", " info , people", '["info", "people"]', ["info", "people"]])
+@pytest.mark.parametrize(
+    "written", ["info,people", " info , people", "info,people,info", '["info", "people"]', ["info", "people"]]
+)
 def test_collections_as_people_write_them(written: object) -> None:
     assert settings(collection=written).collection == ("info", "people")
 
@@ -194,6 +196,16 @@ def test_topics() -> None:
         settings(topic="t.{coll}").topic_for("shop", "my orders")
 
 
+@pytest.mark.parametrize(
+    ("option", "flag"), [("dead_letter_topic", "--dead-letter-topic"), ("ddl_topic", "--ddl-topic")]
+)
+def test_no_collections_topic_is_that_of_something_else(option: str, flag: str) -> None:
+    chosen = load({"topic": "{db}.{coll}", option: "shop.dead"}, environ={}).settings
+    assert chosen.topic_for("shop", "orders") == "shop.orders"
+    with pytest.raises(ConfigInvalid, match=f"gives the collection shop.dead the topic 'shop.dead', which is {flag}'s"):
+        chosen.topic_for("shop", "dead")
+
+
 def test_topic_is_missing_unless_it_is_a_dry_run() -> None:
     with pytest.raises(ConfigInvalid, match="--topic is missing"):
         settings().require_topic()
@@ -257,17 +269,23 @@ def test_a_record_that_never_fits_the_buffer_is_too_large() -> None:
 def test_librdkafka_properties_by_their_own_name(tmp_path: Path) -> None:
     path = write(
         tmp_path,
-        "kafka:\n  linger.ms: 20\n  socket.keepalive.enable: true\n  properties: {ssl.ca.pem: xyz}\n"
+        "kafka:\n  queue.buffering.backpressure.threshold: 20\n"
+        "  socket.keepalive.enable: true\n  properties: {ssl.ca.pem: xyz, debug: msg}\n"
         "  topic_config: {cleanup.policy: compact, preallocate: true}\n",
     )
     loaded = load({}, config=path, environ={})
     kafka = loaded.settings.kafka
-    assert kafka.producer_config("me")["linger.ms"] == "20"
+    assert kafka.producer_config("me")["queue.buffering.backpressure.threshold"] == "20"
     assert kafka.topic_config == {"cleanup.policy": "compact", "preallocate": "true"}
-    assert "linger.ms" not in kafka.client_config("me")
+    assert "queue.buffering.backpressure.threshold" not in kafka.client_config("me")
     assert kafka.client_config("me")["socket.keepalive.enable"] == "true"
     assert shown(loaded, "kafka.properties") == (
-        {"linger.ms": "20", "socket.keepalive.enable": "true", "ssl.ca.pem": "********"},
+        {
+            "queue.buffering.backpressure.threshold": "20",
+            "socket.keepalive.enable": "true",
+            "ssl.ca.pem": "********",
+            "debug": "msg",
+        },
         f"file {path}",
     )
 
@@ -283,7 +301,7 @@ def test_without_idempotence_one_request_at_a_time_keeps_the_order() -> None:
     [
         KafkaSettings(),
         KafkaSettings(idempotence=False, acks="1", retries=3, buffer_bytes=2048 * 1024 * 1024, linger_ms=0.5),
-        KafkaSettings.model_validate({"security_protocol": "SSL", "properties": {"queue.buffering.max.messages": 7}}),
+        KafkaSettings.model_validate({"security_protocol": "SSL", "properties": {"batch.num.messages": 7}}),
     ],
 )
 def test_librdkafka_takes_what_we_give_it(kafka: KafkaSettings) -> None:
@@ -303,7 +321,11 @@ def test_show_masks_every_secret(password: str) -> None:
             "kafka.ssl_key_password": password,
             "kafka.security_protocol": "sasl_ssl",
             "kafka.sasl_mechanism": "PLAIN",
-            "kafka.properties": {"sasl.oauthbearer.client.secret": password, "ssl.key.password": password},
+            "kafka.properties": {
+                "sasl.oauthbearer.client.secret": password,
+                "sasl.oauthbearer.assertion.private.key.passphrase": password,
+                "ssl.key.password": password,
+            },
         },
         environ={},
     )

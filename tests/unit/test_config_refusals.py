@@ -13,6 +13,10 @@ from cdc.errors import ConfigInvalid, ExitCode
 PASSWORD = st.text("abcXYZ019%:/?#@&=+ '\"{}[]\\é", min_size=8).map(lambda text: f"q7{text}Zk")
 
 
+def nested(levels: int) -> str:
+    return '{"a":' * levels + "1" + "}" * levels
+
+
 def refusal(
     flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None, config: Path | None = None
 ) -> str:
@@ -44,6 +48,8 @@ def refusal(
         ("collection", "a,,b", "--collection: '' is not"),
         ("collection", "[1]", "is not a list of collection names"),
         ("collection", "[", "--collection: the value is not JSON"),
+        ("collection", "[" * 5000, "--collection: the value is not JSON"),
+        ("collection", ["a..b"], "--collection: 'a..b' is not a collection that can be watched"),
         ("from", "soon", "--from: 'soon' is not a time | write `now`, a time such as"),
         ("from", "2999-01-01", "--from: '2999-01-01' is in the future"),
         ("from", 1.7e12, "is not a time"),
@@ -53,6 +59,8 @@ def refusal(
         ("from", True, "--from: True is not a time"),
         ("match", "{", "--match: not JSON from character 2 on"),
         ("match", "[]", "--match: not a JSON object"),
+        ("match", nested(101), "--match: nested deeper than MongoDB's 100 levels"),
+        ("match", nested(20_000), "--match: nested deeper than MongoDB's 100 levels"),
         ("match", '{"operationType": "inserts"}', "--match: unknown operationType 'inserts': did you mean 'insert'?"),
         ("match", '{"$or": [{"operationType": {"$in": ["insert", "zzz"]}}]}', "unknown operationType 'zzz' | the op"),
         ("match", '{"operationType": {"$not": {"$eq": "dropp"}}}', "did you mean 'drop'?"),
@@ -72,6 +80,12 @@ def refusal(
         ("mongo.uri", "mongodb+srv://h.example.net:5", "--mongo-uri: is not a well-formed"),
         ("mongo.host", "h:5", "mongo.host 'h:5' is not a host name | write one host; its port goes to mongo.port"),
         ("mongo.database", "a.b", "--database: 'a.b' is not a database name"),
+        ("mongo.database", "admin", "--database: 'admin' is MongoDB's own, without change streams | name the database"),
+        ("mongo.database", "local", "--database: 'local' is MongoDB's own"),
+        ("mongo.database", "config", "--database: 'config' is MongoDB's own"),
+        ("mongo.uri", "mongodb://h/admin", "--mongo-uri: 'admin' is MongoDB's own, without change streams | name"),
+        ("mongo.uri", "mongodb://h/?socketTimeoutMS=500", "--mongo-uri and mongo.max_await_time_ms: no reply can come"),
+        ("mongo.max_await_time_ms", 5001, "5001 should be less than or equal to 5000"),
         ("mongo.tls_ca_file", "/nowhere.pem", "'/nowhere.pem' does not point to a file"),
         ("kafka.bootstrap_servers", "localhost", "--kafka: 'localhost' is not host:port | write host:port"),
         ("kafka.bootstrap_servers", "a:1,b:0", "--kafka: 'b:0' is not host:port"),
@@ -79,6 +93,8 @@ def refusal(
         ("kafka.acks", 0, "0 would lose records"),
         ("kafka.compression", "lz5", "'lz5' should be 'lz4', 'none', 'gzip', 'snappy' or 'zstd'"),
         ("kafka.partitions", 0, "0 is not a count | write a count of at least 1, or -1"),
+        ("kafka.partitions", 99999999999, "99999999999 should be less than or equal to 100000"),
+        ("kafka.replication_factor", 99999999999, "99999999999 should be less than or equal to 10000"),
         ("kafka.sasl_mechanism", "PLAIN", "a login needs a protocol that has one"),
         ("kafka.security_protocol", "sasl_ssl", "kafka.sasl_mechanism: missing | set kafka.sasl_mechanism to PLAIN"),
         ("kafka.properties", "{", "the value is not JSON"),
@@ -86,6 +102,17 @@ def refusal(
         ("kafka.properties", {"acks": "0"}, "acks is not for you to set | use kafka.acks"),
         ("kafka.properties", {"enable.idempotence": False}, "enable.idempotence is not for you to set"),
         ("kafka.properties", {"partitioner": "random"}, "partitioner random would spread"),
+        ("kafka.properties", {"queue.buffering.max.kbytes": 1}, "is not for you to set | use kafka.buffer_bytes"),
+        ("kafka.properties", {"queue.buffering.max.messages": 1}, "is not for you to set | use kafka.buffer_bytes"),
+        ("kafka.properties", {"message.max.bytes": 1}, "message.max.bytes is not for you to set | use kafka.buffer_b"),
+        ("kafka.properties", {"batch.size": 1}, "batch.size is not for you to set | use kafka.batch_size"),
+        ("kafka.properties", {"linger.ms": 1}, "linger.ms is not for you to set | use kafka.linger_ms"),
+        ("kafka.properties", {"queue.buffering.max.ms": 1}, "is not for you to set | use kafka.linger_ms"),
+        ("kafka.properties", {"compression.type": "lz4"}, "is not for you to set | use kafka.compression"),
+        ("kafka.properties", {"compression.codec": "lz4"}, "is not for you to set | use kafka.compression"),
+        ("kafka.properties", {"retries": 1}, "retries is not for you to set | use kafka.retries"),
+        ("kafka.properties", {"stats_cb": "x"}, "'stats_cb' is not a property that can be set | a property's name has"),
+        ("kafka.properties", {"default.topic.config": "x"}, "default.topic.config is not for you to set | write each"),
     ],
 )  # fmt: skip
 def test_a_malformed_value_is_named_with_what_to_write_instead(setting: str, value: object, says: str) -> None:
@@ -101,6 +128,14 @@ def test_a_malformed_value_is_named_with_what_to_write_instead(setting: str, val
         ({"CDC_ONCE": "perhaps"}, "CDC_ONCE: 'perhaps' should be a valid boolean"),
         ({"CDC_KAFKA__ACKS": "1"}, "CDC_KAFKA__ACKS and kafka.idempotence: idempotence needs acks=all"),
         ({"CDC_KAFKA__RETRIES": "0"}, "CDC_KAFKA__RETRIES and kafka.idempotence: idempotence needs retries"),
+        (
+            {"CDC_MONGO__MIN_POOL_SIZE": "5", "CDC_MONGO__MAX_POOL_SIZE": "2"},
+            "CDC_MONGO__MIN_POOL_SIZE and CDC_MONGO__MAX_POOL_SIZE: the least is more than the most | ",
+        ),
+        (
+            {"CDC_MONGO__SOCKET_TIMEOUT_MS": "500"},
+            "CDC_MONGO__SOCKET_TIMEOUT_MS and mongo.max_await_time_ms: no reply can come in time | ",
+        ),
         ({"CDC_MONGO__USER": "u"}, "CDC_MONGO__USER and mongo.password: one needs the other"),
         ({"CDC_KAFKA__BOOTSTRAP_SERVER": "h:1"}, "did you mean 'CDC_KAFKA__BOOTSTRAP_SERVERS'?"),
         ({"CDC_TOPICS": "t"}, "unknown setting 'CDC_TOPICS' in the environment: did you mean 'CDC_TOPIC'?"),
@@ -127,6 +162,12 @@ def test_a_variable_is_named_as_it_is_written(environ: dict[str, str], says: str
         ("kafka: fast", "'kafka' in {path} is a group of settings | write them indented under `kafka:`"),
         ("topic: a\n  b: c", "{path} is not YAML at line 2, column 4"),
         ("topic: [", "{path} is not YAML at line 1"),
+        ("from: 2026-13-45", "{path} has a date or a number that cannot be: month must be in 1..12"),
+        pytest.param("topic: " + "[" * 5000, "{path} is nested too deeply", id="deep"),
+        (
+            "dead_letter_topic: a\nddl_topic: a",
+            "'dead_letter_topic' in {path} and 'ddl_topic' in {path}: name the same",
+        ),
         ("topic: a\x07b", "{path} has a character that YAML does not allow"),
         ("- topic", "{path} holds no settings"),
         ("topic: a\nddl_topic: a", "'topic' in {path} and 'ddl_topic' in {path}: name the same topic"),
