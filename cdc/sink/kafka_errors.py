@@ -14,6 +14,7 @@ DENIED = frozenset(
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
         KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.UNSUPPORTED_SASL_MECHANISM,
         KafkaError._AUTHENTICATION,  # noqa: SLF001 - librdkafka's local codes have a leading underscore
     }
 )

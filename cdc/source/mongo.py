@@ -1,10 +1,12 @@
 """The MongoDB client: how it is made, what kind of server it met, and what its errors mean."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from dns.exception import DNSException
 from pymongo import MongoClient
 from pymongo.errors import (
     ConfigurationError,
@@ -28,11 +30,14 @@ RESUMABLE |= frozenset({9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 5
 """Network, elections, shutdown, cursors gone, stale routing. A cursor that the oplog overtook (136) is gone too, and
 the next one tells what is lost:
 https://github.com/mongodb/specifications/blob/master/source/change-streams/change-streams.md#resumable-error"""
-REFUSED_FILTER = frozenset({2, 9, 14, 15, 40, 40324, 168, 17287, 17276, 16020, 16410})
 NOT_REPLICATED = 40573
 IMAGE_MISSING = 47
 ON_VIEW = 166
+INVALID_NAMESPACE = 73
 EVENT_TOO_LARGE = 10334
+
+RUNNING = ("Executor error", "PlanExecutor error")
+"""How the server's words begin when a filter failed on a document: they may quote it."""
 
 WIRE_6_0 = 17
 """The wire version of MongoDB 6.0, the first with `showExpandedEvents`."""
@@ -41,10 +46,26 @@ WIRE_6_0 = 17
 def connect(
     settings: MongoSettings, *, app: str, listeners: Sequence[CommandListener] = ()
 ) -> MongoClient[dict[str, Any]]:
-    """A pooled client; nothing is sent before its first use."""
+    """A pooled client; before its first use only DNS is asked, for an SRV name.
+
+    Raises:
+        ConfigInvalid: options or TLS files that do not fit.
+        SourceUnreachable: an SRV name that DNS does not resolve.
+    """
     uri, options = settings.connection()
-    with translated(settings):
-        return MongoClient(uri, appname=app[:128], event_listeners=list(listeners), **options)
+    where = f"MongoDB at {_hosts(settings)}"
+    try:
+        with translated(settings):
+            return MongoClient(uri, appname=app[:128], event_listeners=list(listeners), **options)
+    except OSError as error:
+        raise ConfigInvalid(
+            f"the TLS files for {where} do not fit: {error.strerror}",
+            hint="mongo.tls_ca_file and mongo.tls_certificate_key_file take PEM files",
+        ) from error
+    except ValueError as error:
+        raise ConfigInvalid(
+            f"the options for {where} do not fit: {error}", hint="mend the mongo settings, or --mongo-uri"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +103,27 @@ def translate(error: PyMongoError, settings: MongoSettings, *, match: bool = Fal
     if isinstance(error, OperationFailure):
         return _refusal(error, where, settings.database, match=match)
     if isinstance(error, ConfigurationError):
-        return ConfigInvalid(
-            f"--mongo-uri: {error}", hint="see https://www.mongodb.com/docs/manual/reference/connection-string/"
-        )
+        return _misfit(error, where)
     if isinstance(error, ServerSelectionTimeoutError):
-        return SourceUnreachable(f"{where} cannot be reached", hint="is it running, and is --mongo-uri right?")
+        return SourceUnreachable(
+            f"{where} cannot be reached{_reason(error)}", hint="is it running, and is --mongo-uri right?"
+        )
     if isinstance(error, ConnectionFailure):
         return SourceUnreachable(f"{where} closed the connection", hint="it is tried again")
     if isinstance(error, DocumentTooLarge):
         return TooLarge(f"{where}: the command is larger than the server takes", hint="shorten --match")
     return None
+
+
+def _misfit(error: ConfigurationError, where: str) -> CdcError:
+    if isinstance(error.__cause__, DNSException):
+        return SourceUnreachable(
+            f"{where} cannot be resolved ({type(error.__cause__).__name__})",
+            hint="does DNS answer, and is --mongo-uri right?",
+        )
+    return ConfigInvalid(
+        f"--mongo-uri: {error}", hint="see https://www.mongodb.com/docs/manual/reference/connection-string/"
+    )
 
 
 def _refusal(error: OperationFailure, where: str, database: str, *, match: bool) -> CdcError | None:
@@ -122,12 +154,24 @@ def _refusal(error: OperationFailure, where: str, database: str, *, match: bool)
         )
     elif code == ON_VIEW:
         ours = ConfigInvalid("--collection: a view has no changes of its own", hint="watch what it is made from")
-    elif match and code in REFUSED_FILTER:
+    elif code == INVALID_NAMESPACE:
         ours = ConfigInvalid(
-            f"--match: the server refuses it: {details.get('errmsg', name)}",
+            f"--database, --collection: {where} has no change streams on a name in {database!r} ({name})",
+            hint="name a database and collections of your own",
+        )
+    elif match:
+        said = details.get("errmsg", name)
+        ours = ConfigInvalid(
+            f"--match: the server refuses it: {name if said.startswith(RUNNING) else said}",
             hint="write a filter as for $match, on the fields of a change event",
         )
     return ours
+
+
+def _reason(error: ServerSelectionTimeoutError) -> str:
+    """Class and number of the first server's failure; the client tells them in its words alone."""
+    found = re.search(r"error=(\w+)\([^\[>]*(?:\[(Errno -?\d+|SSL: \w+)\])?", str(error))
+    return f" ({', '.join(filter(None, found.groups()))})" if found else ""
 
 
 def _hosts(settings: MongoSettings) -> str:

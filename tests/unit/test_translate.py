@@ -49,6 +49,7 @@ def failure(code: int, *labels: str) -> OperationFailure:
         *((code, HistoryLost) for code in (260, 280, 286)),
         *((code, SourceUnreachable) for code in (6, 7, 43, 50, 89, 91, 133, 136, 189, 262, 9001, 10107, 11600, 13435)),
         (40573, ConfigInvalid),
+        (73, ConfigInvalid),
         (166, ConfigInvalid),
         (10334, TooLarge),
     ],
@@ -70,12 +71,47 @@ def test_a_lost_history_is_lost_even_if_it_is_called_resumable(code: int) -> Non
     assert isinstance(mongo.translate(failure(code, "ResumableChangeStreamError"), MONGO), HistoryLost)
 
 
-@pytest.mark.parametrize("code", sorted(mongo.REFUSED_FILTER))
+@pytest.mark.parametrize("code", [2, 9, 15, 40324, 16554, 17313, 51091, 5626500])
 def test_a_refused_filter_is_the_users_only_where_there_is_one(code: int) -> None:
     ours = mongo.translate(failure(code), MONGO, match=True)
     assert isinstance(ours, ConfigInvalid)
     assert str(ours).startswith("--match: ")
     assert mongo.translate(failure(code), MONGO) is None
+
+
+@pytest.mark.parametrize("running", ["PlanExecutor error during aggregation", "Executor error during getMore"])
+def test_what_a_filter_met_in_a_document_is_not_repeated(running: str) -> None:
+    met = f"{running} :: caused by :: {WORDS}"
+    error = OperationFailure(met, 241, {"codeName": "ConversionFailure", "errmsg": met})
+    assert str(mongo.translate(error, MONGO, match=True)) == "--match: the server refuses it: ConversionFailure"
+
+
+def test_a_name_that_dns_does_not_find_now_may_be_found_later() -> None:
+    settings = MongoSettings.model_validate({"uri": "mongodb+srv://u:q7hunter22@nowhere.invalid/"})
+    with pytest.raises(SourceUnreachable, match=r"nowhere\.invalid cannot be resolved") as caught:
+        mongo.connect(settings, app="a").admin.command("ping")
+    assert "q7hunter22" not in f"{caught.value}{caught.value.hint}"
+
+
+def test_an_unreachable_server_comes_with_the_class_and_the_number_of_the_first_failure() -> None:
+    settings = MongoSettings.model_validate({"uri": "mongodb://127.0.0.1:1", "server_selection_timeout_ms": 100})
+    with pytest.raises(SourceUnreachable) as caught, mongo.connect(settings, app="a") as client:
+        mongo.Server.of(client, settings)
+    assert str(caught.value) == "MongoDB at 127.0.0.1:1 cannot be reached (AutoReconnect, Errno 111)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"uri": "mongodb://h/?minPoolSize=5&maxPoolSize=2"}, "the options for MongoDB at h:27017 do not fit: minPool"),
+        ({"tls": True, "tls_ca_file": __file__}, "the TLS files for MongoDB at 127.0.0.1:27017 do not fit: "),
+    ],
+)
+def test_options_that_the_client_refuses_are_the_users(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        mongo.connect(MongoSettings.model_validate(settings), app="a")
+    assert str(caught.value).startswith(says)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +159,7 @@ def test_a_translated_error_keeps_its_cause() -> None:
         ("TOPIC_AUTHORIZATION_FAILED", AccessDenied),
         ("CLUSTER_AUTHORIZATION_FAILED", AccessDenied),
         ("SASL_AUTHENTICATION_FAILED", AccessDenied),
+        ("UNSUPPORTED_SASL_MECHANISM", AccessDenied),
         ("_AUTHENTICATION", AccessDenied),
         ("_SSL", SinkUnreachable),
         ("TOPIC_EXCEPTION", ConfigInvalid),
