@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from bson.timestamp import Timestamp
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -17,15 +18,17 @@ MAJORITY = ReadConcern("majority")
 """A document that a change of primary could undo must not be read: the stream would never take it back."""
 
 
-def load(client: MongoClient[dict[str, Any]], scope: Scope, position: Position, batch_size: int) -> Iterator[Batch]:
-    """The documents of the scope's collections as they are at or after `position`, one server reply a batch.
+def load(
+    client: MongoClient[dict[str, Any]], scope: Scope, position: Position, after: Timestamp | None, batch_size: int
+) -> Iterator[Batch]:
+    """The documents of the scope's collections as they are after the operation at `after`, one server reply a batch.
 
     The majority may be behind the position that was taken; in a causal session the server waits until it is not:
-    https://www.mongodb.com/docs/manual/reference/read-concern-majority/
+    https://www.mongodb.com/docs/manual/core/read-isolation-consistency-recency/#causal-consistency
     """
     with client.start_session(causal_consistency=True) as session:
-        if position.time is not None:
-            session.advance_operation_time(position.time)
+        if after is not None:
+            session.advance_operation_time(after)
         for name in scope.collections or collections(client, scope.database):
             collection = client[scope.database].get_collection(name, read_concern=MAJORITY)
             yield from _rows(collection, session, scope, position, batch_size)

@@ -137,3 +137,15 @@ def test_a_transaction_is_told_by_its_number(
     assert isinstance(one["txn"]["n"], int)
     assert one["ts"] == two["ts"]
     assert watch.alive
+
+
+def test_once_sends_a_transaction_whole(
+    mongo: MongoClient[dict[str, Any]], db: Database[dict[str, Any]], servers: dict[str, str], args: list[str]
+) -> None:
+    db.create_collection("info")
+    begun = mongo.admin.command("ping")["operationTime"]
+    with mongo.start_session() as session, session.start_transaction():
+        db.info.insert_many([{"_id": n} for n in range(5000)], session=session)
+    ended = cdc(*args, "--collection", "info", "--dry-run", "--once", "--from", str(begun.time), env=servers)
+    assert ended.returncode == 0, ended.stderr
+    assert len(ended.stdout.splitlines()) == 5000

@@ -1,12 +1,14 @@
 """A server goes away and comes back: nothing is lost, nothing exits, memory stays where it was."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from pymongo import MongoClient
+from pymongo import MongoClient, WriteConcern
+from pymongo.errors import OperationFailure
 
 from tests.support import topic as topics
 from tests.support.child import Child, running
@@ -93,3 +95,27 @@ def test_kafka_stopped_and_started_again(own_stack: "Callable[..., Stack]", topi
         wait_until_equal(stack, topic, client, records=100_000)
         wait_until_ready(endpoint)
         assert child.stop() == 0
+
+
+def test_the_load_waits_for_the_majority(own_stack: "Callable[..., Stack]", topic: str, tmp_path: Path) -> None:
+    stack = own_stack(mongo_nodes=3)
+    cursors = tmp_path / "cursors"
+    args = ["watch", "--collection", "info", "--database", "shop", "--topic", topic, "--cursor-dir", str(cursors)]
+    with MongoClient[dict[str, Any]](stack.mongo_uri, w="majority") as client:
+        client.shop.info.insert_many([{"_id": n} for n in range(5)])
+        behind = [node for node in stack.mongo if not node.hello()["isWritablePrimary"]]
+        for node in behind:
+            node.run({"fsync": 1, "lock": True})
+        try:
+            client.shop.get_collection("info", write_concern=WriteConcern(1)).delete_many({"_id": {"$lt": 3}})
+            with running(*args, "--once", env=stack.environment(), log=tmp_path / "log") as child:
+                until(lambda: list(cursors.glob("*.json")) or not child.alive, what="a cursor")
+                assert child.alive, child.text
+                for node in behind:
+                    node.run({"fsyncUnlock": 1})
+                assert child.wait() == 0, child.text
+        finally:
+            for node in behind:
+                with suppress(OperationFailure):  # not locked any more
+                    node.run({"fsyncUnlock": 1})
+        assert topics.differences(topics.read(stack.kafka, topic), client.shop.info.find()) == []
