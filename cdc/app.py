@@ -30,6 +30,9 @@ from cdc.version import __version__
 log = structlog.get_logger("cdc")
 
 SHUTDOWN_SECONDS = 7.0
+STDERR = 2
+SHOW_CURSOR = b"\x1b[?25h"
+"""The live line hides the terminal's cursor."""
 
 
 def watch(settings: Settings) -> None:
@@ -143,6 +146,8 @@ def signals() -> Iterator[threading.Event]:
     def on_signal(number: int, frame: FrameType | None) -> None:
         del frame
         if stop.is_set():
+            if os.isatty(STDERR):
+                os.write(STDERR, SHOW_CURSOR)
             os._exit(128 + number)
         stop.set()
 
