@@ -1,10 +1,13 @@
 """Records as lines of JSON on standard output: `--dry-run`."""
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import orjson
 
+from cdc.errors import ExitCode
 from cdc.events import DOCUMENT_OPERATIONS, Pending, Records, Rejected
 
 
@@ -24,19 +27,20 @@ class StdoutSink:
     def produce(self, records: Records, start: int, slot: Pending) -> int:
         slot.expect(len(records) - start)
         columns = zip(records.namespaces, records.operations, records.keys, records.values, strict=True)
-        for namespace, operation, key, value in list(columns)[start:]:
-            topic = self._topic_for(*namespace) if operation in DOCUMENT_OPERATIONS else self._ddl
-            if topic is not None:
-                line = {"topic": topic, "key": orjson.Fragment(key), "value": orjson.Fragment(value)}
-                sys.stdout.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-            slot.acknowledge()
-        sys.stdout.buffer.flush()
+        with _read_by_someone():
+            for namespace, operation, key, value in list(columns)[start:]:
+                topic = self._topic_for(*namespace) if operation in DOCUMENT_OPERATIONS else self._ddl
+                if topic is not None:
+                    line = {"topic": topic, "key": orjson.Fragment(key), "value": orjson.Fragment(value)}
+                    sys.stdout.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+                slot.acknowledge()
         return len(records)
 
     def reject(self, rejected: Rejected, slot: Pending) -> None:
         del slot
         place = rejected._asdict() | {"namespace": str(rejected.namespace), "key": (rejected.key or b"").decode()}
-        sys.stdout.buffer.write(orjson.dumps({"rejected": place}, option=orjson.OPT_APPEND_NEWLINE))
+        with _read_by_someone():
+            sys.stdout.buffer.write(orjson.dumps({"rejected": place}, option=orjson.OPT_APPEND_NEWLINE))
 
     def poll(self, seconds: float) -> None:
         pass
@@ -49,3 +53,14 @@ class StdoutSink:
 
     def close(self) -> None:
         pass
+
+
+@contextmanager
+def _read_by_someone() -> Iterator[None]:
+    """Hand on what the block wrote; once nobody reads it, as after `| head`, the run is done."""
+    try:
+        yield
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python's own last flush goes
+        raise SystemExit(ExitCode.DONE) from None
