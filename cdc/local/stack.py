@@ -19,6 +19,7 @@ from cdc.local.process import Process
 from cdc.local.server import Server, Settings
 
 _STATE, _STATE_VERSION = "stack.json", 1
+_LOCK = ".lock"
 _SIZES = (0, 1, 3)
 
 
@@ -161,7 +162,7 @@ def up(folder: Path, tell: Tell = install.silent, **wanted: Unpack[Options]) -> 
         Retryable: a download failed, or a server does not answer in time.
     """
     folder = folder.resolve()
-    with locked(folder / ".lock"):
+    with locked(folder / _LOCK):
         found = Stack.load(folder)
         stack = _confirmed(found, wanted) if found else Stack(folder, _completed(wanted))
         started = [server for server in stack.servers if not server.running]
@@ -184,7 +185,9 @@ def status(folder: Path) -> Stack | None:
 def down(folder: Path) -> Stack | None:
     """Stops the stack of `folder` and keeps its data; None where there is none."""
     folder = folder.resolve()
-    with locked(folder / ".lock"):
+    if _untouched(folder):
+        return None
+    with locked(folder / _LOCK):
         stack = Stack.load(folder)
         if stack:
             stack.stop()
@@ -194,7 +197,9 @@ def down(folder: Path) -> Stack | None:
 def reset(folder: Path) -> Stack | None:
     """Stops the stack of `folder` and deletes its data and logs; None where there is none."""
     folder = folder.resolve()
-    with locked(folder / ".lock"):
+    if _untouched(folder):
+        return None
+    with locked(folder / _LOCK):
         stack = Stack.load(folder)
         if stack:
             stack.stop()
@@ -202,6 +207,11 @@ def reset(folder: Path) -> Stack | None:
             for server in stack.servers:
                 server.log.unlink(missing_ok=True)
     return stack
+
+
+def _untouched(folder: Path) -> bool:
+    """Whether no stack was ever begun in it."""
+    return not any((folder / name).exists() for name in (_LOCK, _STATE))
 
 
 def _completed(wanted: Options) -> Options:

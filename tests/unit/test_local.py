@@ -11,7 +11,7 @@ from cdc.errors import ConfigInvalid
 from cdc.local.broker import Broker
 from cdc.local.mongod import Mongod
 from cdc.local.process import Process, wait_for
-from cdc.local.stack import Options, Stack, status, up
+from cdc.local.stack import Options, Stack, down, reset, status, up
 
 OPTIONS: Options = {
     "mongo_nodes": 3,
@@ -52,8 +52,18 @@ def test_a_missing_extra_is_named() -> None:
     assert done.stderr.endswith("ConfigInvalid: the embedded servers need jgo\n")
 
 
-def test_no_stack_is_no_error(tmp_path: Path) -> None:
-    assert status(tmp_path) is None
+def test_no_stack_is_no_error_and_nothing_is_made(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "new"):
+        assert status(folder) is None
+        assert down(folder) is None
+        assert reset(folder) is None
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("folder", ["/proc/nothing", "/dev/null"])
+def test_a_folder_that_cannot_be_made_is_named(folder: str) -> None:
+    with pytest.raises(ConfigInvalid, match=f"the folder {folder} cannot be written: "):
+        up(Path(folder), mongo_nodes=0, brokers=0)
 
 
 @pytest.mark.parametrize("state", ["", "{", "[]", '{"version": 2}', '{"version": 1, "options": {}, "processes": {}}'])
