@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -74,8 +75,13 @@ class FileStore:
             ) from error
 
     def forget(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._sync_folder()
+        try:
+            self.path.unlink(missing_ok=True)
+            self._sync_folder()
+        except OSError as error:
+            raise StoreUnreachable(
+                f"cursor {self.path} cannot be forgotten: {error.strerror}", hint="mend --cursor-dir or delete the file"
+            ) from error
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -87,23 +93,30 @@ class FileStore:
             raise ConfigInvalid(
                 f"--cursor-dir: {self.path.parent} cannot be written: {error.strerror}", hint="name another folder"
             ) from error
-        with os.fdopen(descriptor, "r+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Fenced(
-                    f"pipeline {self._name!r} is already running: {_holder(file.read())}",
-                    hint="stop that one first, or give this pipeline a --name of its own",
-                ) from None
-            file.truncate(0)
-            holder = {
-                "pid": os.getpid(),
-                "host": socket.gethostname(),
-                "since": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
-            json.dump(holder, file)
-            file.flush()
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            self._claim(file)
             yield
+
+    def _claim(self, file: FileIO) -> None:
+        holder = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.truncate(0)
+            file.write(json.dumps(holder).encode())
+        except BlockingIOError:
+            raise Fenced(
+                f"pipeline {self._name!r} is already running: {_holder(file.read())}",
+                hint="stop that one first, or give this pipeline a --name of its own",
+            ) from None
+        except OSError as error:
+            raise ConfigInvalid(
+                f"--cursor-dir: {self.path.parent} takes no lock: {error.strerror}",
+                hint="free its disk, or name a folder on a local one",
+            ) from error
 
     @property
     def _reset(self) -> str:
@@ -133,7 +146,7 @@ def _damage(text: bytes, error: ValidationError) -> str:
     return f"is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
-def _holder(text: str) -> str:
+def _holder(text: bytes) -> str:
     try:
         holder = json.loads(text)
         return f"pid {holder['pid']} on {holder['host']} since {holder['since']}"

@@ -11,7 +11,7 @@ from cdc.config.misfit import MisfitError
 from cdc.config.values import past
 from cdc.cursor.cursor import Cursor, WatchedSource
 from cdc.cursor.file import FileStore, names
-from cdc.errors import ConfigInvalid
+from cdc.errors import CdcError, ConfigInvalid
 from cdc.events import Position
 
 
@@ -24,15 +24,26 @@ def store(settings: Settings) -> FileStore:
     return FileStore(settings.cursor_dir, settings.pipeline_name, watched(settings))
 
 
-def show(settings: Settings) -> list[str]:
-    """A line for the pipeline that the settings name, or for each in the folder where they name none."""
-    chosen = [settings.pipeline_name] if settings.name or settings.topic else names(settings.cursor_dir)
-    if not chosen:
-        return [f"no cursors in {settings.cursor_dir}"]
-    return [
-        _line(settings.cursor_dir, name, FileStore(settings.cursor_dir, name, watched(settings)).read())
-        for name in chosen
-    ]
+def show(settings: Settings) -> Iterator[str]:
+    """A line for the pipeline that the settings name, or for each in the folder where they name none.
+
+    Raises: CdcError: after the last line, the first that one of them could not be read for.
+    """
+    if settings.name or settings.topic:
+        yield _line(settings.cursor_dir, settings.pipeline_name, store(settings).read())
+        return
+    found = names(settings.cursor_dir)
+    if not found:
+        yield f"no cursors in {settings.cursor_dir}"
+    failures: list[CdcError] = []
+    for name in found:
+        try:
+            yield _line(settings.cursor_dir, name, FileStore(settings.cursor_dir, name, watched(settings)).read())
+        except CdcError as error:
+            failures.append(error)
+            yield f"{name}  {error}"
+    if failures:
+        raise failures[0]
 
 
 @contextmanager

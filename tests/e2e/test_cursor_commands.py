@@ -46,6 +46,18 @@ def test_show_refuses_a_torn_cursor(tmp_path: Path) -> None:
     assert f"cursor {path} is cut short or is not JSON" in refusal(done, 4)
 
 
+def test_a_torn_cursor_hides_none_of_the_others(tmp_path: Path) -> None:
+    for name in ("p", "q", "r"):
+        saved(tmp_path, name)
+    torn = tmp_path / "q.json"
+    torn.write_bytes(torn.read_bytes()[:40])
+    done = cdc("cursor", "show", "--cursor-dir", str(tmp_path))
+    assert f"cursor {torn} is cut short" in refusal(done, 4)
+    shown = done.stdout.splitlines()
+    assert [line.split()[0] for line in shown] == ["p", "q", "r"]
+    assert shown[1] == f"q  cursor {torn} is cut short or is not JSON; it was left untouched"
+
+
 @pytest.mark.parametrize("command", [["reset"], ["set", "--time", "2026-02-01"]])
 def test_what_would_be_lost_is_asked_about(tmp_path: Path, command: list[str]) -> None:
     path = saved(tmp_path, "p")

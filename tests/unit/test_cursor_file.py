@@ -96,6 +96,25 @@ def test_a_disk_that_refuses_is_named(store: FileStore) -> None:
         store.save(Position())
 
 
+def test_a_cursor_that_cannot_be_forgotten_is_named(store: FileStore) -> None:
+    store.path.mkdir()
+    with pytest.raises(StoreUnreachable, match=f"cursor {store.path} cannot be forgotten: "):
+        store.forget()
+
+
+def test_a_lock_that_cannot_be_written_is_the_users_to_mend(store: FileStore, tmp_path: Path) -> None:
+    (tmp_path / "info-temp5.lock").symlink_to("/dev/full")
+    with pytest.raises(ConfigInvalid, match=f"--cursor-dir: {tmp_path} takes no lock: "), store.held():
+        pass
+
+
+def test_a_failure_while_it_is_held_is_not_the_locks(store: FileStore) -> None:
+    failure = OSError("of something else")
+    with pytest.raises(OSError, match="of something else") as caught, store.held():
+        raise failure
+    assert caught.value is failure
+
+
 def test_a_folder_that_cannot_be_made_is_the_users_to_mend(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = FileStore(tmp_path / "file" / "cursors", "a", INFO)
