@@ -52,12 +52,14 @@ class Images:
 class ReplyTap(CommandListener):
     """Remembers of the last cursor reply what PyMongo's raw cursors keep to themselves.
 
+    `server_time` is that of the last operation that a majority has, `clock` that of the last one there is.
     Commands are observed on the thread that runs them, so the reader's thread reads what its own last call left.
     """
 
     def __init__(self) -> None:
         self.token: Mapping[str, Any] | None = None
         self.server_time: Timestamp | None = None
+        self.clock: Timestamp | None = None
         self.address: tuple[str, int] | None = None
 
     def started(self, event: CommandStartedEvent) -> None:
@@ -72,6 +74,7 @@ class ReplyTap(CommandListener):
             return
         self.token = cursor.get("postBatchResumeToken", self.token)
         self.server_time = event.reply.get("operationTime", self.server_time)
+        self.clock = event.reply.get("$clusterTime", {}).get("clusterTime", self.clock)
         host, port = event.connection_id[0], event.connection_id[1]
         self.address = (host, port or 0)
 

@@ -40,7 +40,7 @@ class MongoSource:
         try:
             if start.loading:
                 self._stream.close()
-                yield from load(self._client, self._scope, begun, self._tap.server_time, self._settings.batch_size)
+                yield from load(self._client, self._scope, begun, self._tap.clock, self._settings.batch_size)
                 yield Batch(b"", taken, server_time=self._tap.server_time)
                 self._open(self._stream, taken)
             yield from self._stream.batches()
