@@ -34,7 +34,7 @@ def find(name: str, written: str = "data_type") -> DataType:
     first, *others = types[name]
     if others:
         packages = " and ".join(map(package, types[name]))
-        raise ConfigInvalid(f"data type {name!r} comes from the packages {packages}", hint="uninstall all but one")
+        raise ConfigInvalid(f"{written}: {name!r} comes from the packages {packages}", hint="uninstall all but one")
     return loaded(first)
 
 

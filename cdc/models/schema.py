@@ -3,7 +3,7 @@
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic_core import CoreSchema, core_schema
 
 
 def extended(word: str, value: dict[str, Any]) -> dict[str, Any]:
@@ -41,3 +41,7 @@ class ExtendedJson(GenerateJsonSchema):
     def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
         number = super().float_schema(schema)
         return number if schema.get("allow_inf_nan") is False else {"anyOf": [number, _NOT_FINITE]}
+
+    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> JsonSchemaValue:  # noqa: ARG002 - the parent's
+        """Anything, where Pydantic cannot tell."""
+        return {}
