@@ -132,6 +132,8 @@ QUOTE = DataType(model=Quote, collection="quotes", topic="quotes-of-{db}", incre
     mongo[database].quotes.insert_one({"_id": 1, "price": 1.5, "at": 1})
     mongo[database].others.insert_one({"_id": 2})
     env = servers | {"PYTHONPATH": str(tmp_path), "CDC_DATA_TYPE": "quote", "CDC_DRY_RUN": "true"}
+    unknown = refusal(cdc("watch", "--data-type", "quot", env=env), 2)
+    assert unknown.startswith("--data-type: unknown data type 'quot': did you mean 'quote'? | the data types are info")
     done = cdc("watch", "--once", "--database", database, env=env)
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
