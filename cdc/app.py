@@ -12,7 +12,7 @@ import structlog
 from bson.timestamp import Timestamp
 
 from cdc import metrics
-from cdc.config import Settings
+from cdc.config import Settings, find_data_type
 from cdc.cursor.memory import MemoryStore
 from cdc.encode import Encoder
 from cdc.encode.dead_letter import letter
@@ -75,6 +75,7 @@ def parts(settings: Settings, store: CursorStore) -> Parts:
         full_document=settings.full_document,
         before=settings.before,
         shared=settings.shares_topic,
+        refusal=find_data_type(settings.data_type).refusal if settings.data_type else None,
     )
 
     def sink() -> Sink:

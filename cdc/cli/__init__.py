@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cdc.cli import config, cursor, local, watch
+from cdc.cli import config, cursor, local, types, watch
 from cdc.errors import CdcError, ExitCode
 from cdc.version import __version__
 
@@ -19,6 +19,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("watch")(watch.watch)
+app.command("types")(types.types)
+app.command("schema")(types.schema)
 app.add_typer(cursor.app, name="cursor")
 app.add_typer(config.app, name="config")
 app.add_typer(local.app, name="local")
@@ -37,16 +39,6 @@ def _root(
     ] = False,
 ) -> None:
     del version
-
-
-@app.command()
-def schema() -> None:
-    """Print the JSON Schema of the records' values."""
-    import json  # noqa: PLC0415 - `cdc --help` stays fast
-
-    from cdc.envelope import json_schema  # noqa: PLC0415
-
-    typer.echo(json.dumps(json_schema(), indent=2))
 
 
 def main() -> None:

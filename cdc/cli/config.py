@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from cdc.config import Row
+from cdc.cli.table import echo_table
 
 app = typer.Typer(help="Show the settings in force, or every setting there is.", no_args_is_help=True)
 
@@ -24,7 +23,7 @@ def show(
     if as_json:
         typer.echo(json.dumps([row._asdict() for row in rows], indent=2))
     else:
-        _print(rows)
+        echo_table(("setting", "value", "from"), [(row.setting, _text(row.value), row.origin) for row in rows])
 
 
 @app.command()
@@ -33,26 +32,6 @@ def schema() -> None:
     from cdc.config import Settings  # noqa: PLC0415 - `cdc --help` need not wait for it
 
     typer.echo(json.dumps(Settings.model_json_schema(), indent=2))
-
-
-def _print(rows: "list[Row]") -> None:
-    from rich.console import Console  # noqa: PLC0415 - `cdc --help` need not wait for it
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    cells = [(row.setting, _text(row.value), row.origin) for row in rows]
-    console = Console()
-    if console.is_terminal:
-        table = Table()
-        for title in ("setting", "value", "from"):
-            table.add_column(title, overflow="fold")
-        for line in cells:
-            table.add_row(*(Text(cell) for cell in line))
-        console.print(table)
-        return
-    widths = [max(len(line[column]) for line in cells) for column in (0, 1)]
-    for setting, value, origin in cells:
-        typer.echo(f"{setting:{widths[0]}}  {value:{widths[1]}}  {origin}")
 
 
 def _text(value: object) -> str:

@@ -26,6 +26,16 @@ def watch(
             rich_help_panel=SOURCE,
         ),
     ] = None,
+    data_type: Annotated[
+        str | None,
+        Option(
+            "--data-type",
+            "--data_type",
+            metavar="NAME",
+            help="Data type that every document must fit; gives collection and topic. See `cdc types`.",
+            rich_help_panel=SOURCE,
+        ),
+    ] = None,
     match: Annotated[
         str | None, Option(metavar="JSON", help="Filter on change events, run by the server.", rich_help_panel=SOURCE)
     ] = None,
@@ -172,6 +182,7 @@ def watch(
         "collection": collection or None,
         "mongo.database": database,
         "mongo.uri": mongo_uri,
+        "data_type": data_type,
         "match": match,
         "snapshot": False if no_snapshot else None,
         "from": from_,

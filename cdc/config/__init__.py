@@ -1,5 +1,6 @@
 """Every option: from flags, environment, file and defaults, checked before anything is connected."""
 
+from cdc.config.data_types import find as find_data_type
 from cdc.config.kafka import KafkaSettings
 from cdc.config.load import Loaded, Row, load
 from cdc.config.mongo import MongoSettings
@@ -15,5 +16,6 @@ __all__ = [
     "Settings",
     "describe",
     "env_name",
+    "find_data_type",
     "load",
 ]

@@ -16,7 +16,16 @@ from cdc.config.kafka import is_secret_property
 from cdc.config.misfit import MisfitError, quoted
 from cdc.config.mongo import DEFAULT_DATABASE, MASK, masked
 from cdc.config.settings import Settings
-from cdc.config.sources import SECRETS, SETTINGS, Stated, describe, from_environment, from_file, from_flags
+from cdc.config.sources import (
+    SECRETS,
+    SETTINGS,
+    Stated,
+    describe,
+    from_data_type,
+    from_environment,
+    from_file,
+    from_flags,
+)
 from cdc.errors import ConfigInvalid
 
 
@@ -55,6 +64,8 @@ class Loaded:
 def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
     """Settings from flags (dotted name → value, None: not given), `CDC_…` variables, the YAML file, and defaults.
 
+    Where a data type is named, its collection and topic are the defaults.
+
     Without `config`, `CDC_CONFIG` names the file; without either there is none.
 
     Raises:
@@ -65,6 +76,9 @@ def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Ma
         layers.append(from_file(config, "--config"))
     elif path := environ.get("CDC_CONFIG"):
         layers.append(from_file(Path(path), "CDC_CONFIG"))
+    named = ChainMap(*layers).get("data_type")
+    if named and isinstance(named.value, str):
+        layers.append(from_data_type(named.value, named.written))
     stated = ChainMap(*layers)
     sources = tuple(InitSettingsSource(Settings, _nested(layer)) for layer in layers)
     try:

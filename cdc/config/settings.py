@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     topic: TopicTemplate | None = Field(
         None, description="Topic to write to: a name, or a template with {db} and {coll}."
     )
+    data_type: str | None = Field(
+        None, description="Data type that every document must fit; gives a collection and a topic where none is named."
+    )
     name: Annotated[str, AfterValidator(_name)] | None = Field(
         None, description="Name of the pipeline: of its cursor, its Kafka client and its metrics."
     )

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from cdc.config import data_types
 from cdc.config.misfit import quoted
 from cdc.config.settings import Settings
 from cdc.config.values import nearest
@@ -85,6 +86,15 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Stated]:
         value = _secret(variable, Path(text)) if in_file else text
         stated[name] = Stated(value, variable, f"environment {variable}")
     return stated
+
+
+def from_data_type(name: str, written: str) -> dict[str, Stated]:
+    """What a data type says where nobody else does: its collection and topic. `written` is what named it."""
+    found, origin = data_types.find(name, written), f"data type {name}"
+    return {
+        setting: Stated(value, f"the {setting} of {origin}", origin)
+        for setting, value in (("collection", found.collection), ("topic", found.topic))
+    }
 
 
 def _secret(variable: str, path: Path) -> str:

@@ -23,6 +23,8 @@ _USER_DATA = re.compile(rb"\x03(?:%b)\x00" % b"|".join(sorted(map(str.encode, wa
 class Changes:
     """The events of a stream that was opened with the images of the options `full_document` and `before`."""
 
+    after = "fullDocument"
+
     def __init__(self, origin: Origin, *, full_document: str, before: str) -> None:
         self._closing = origin.closing()
         self._sent, self._stored, self._latest, self._none = (

@@ -10,6 +10,7 @@ from struct import Struct
 from bson.errors import BSONError
 
 from cdc.encode.changes import Changes
+from cdc.encode.fitting import Refusal, misfit
 from cdc.encode.keys import within
 from cdc.encode.pure import unencodable
 from cdc.encode.record import Form, Origin, Record
@@ -28,12 +29,22 @@ class Encoder:
     """Makes the records of one pipeline, `name`, in the words of one `version` of `cdc`.
 
     `full_document` and `before` are the images the stream was opened with, as the options name them. With `shared`,
-    the keys tell collections apart that share a topic.
+    the keys tell collections apart that share a topic. `refusal` rejects documents that do not fit a data type.
     """
 
-    def __init__(self, *, name: str, version: str, full_document: str, before: str, shared: bool = False) -> None:
+    def __init__(  # noqa: PLR0913 - keywords, one for each thing it follows
+        self,
+        *,
+        name: str,
+        version: str,
+        full_document: str,
+        before: str,
+        shared: bool = False,
+        refusal: Refusal | None = None,
+    ) -> None:
         self._origin = Origin(name, version)
         self._shared = shared
+        self._refusal = refusal
         self._changes = Changes(self._origin, full_document=full_document, before=before)
 
     def encode(self, batch: Batch) -> Records:
@@ -42,7 +53,12 @@ class Encoder:
         made, rejected = [], []
         for raw in _documents(batch.raw):
             try:
-                made.append(_quick(form, raw) or _exact(form, raw))
+                quick = _quick(form, raw)
+                record = quick or _exact(form, raw)
+                if self._refusal and (reason := misfit(self._refusal, raw, form.after, odd=quick is None)):
+                    rejected.append(form.rejected(raw, reason))
+                else:
+                    made.append(record)
             except Unencodable as error:
                 rejected.append(form.rejected(raw, str(error)))
         records = _columns(made, rejected)

@@ -25,6 +25,11 @@ _OPERATIONS = {operation.value: operation for operation in Operation}
 class Form(Protocol):
     """What a batch holds: change events, or documents that were read."""
 
+    @property
+    def after(self) -> str | None:
+        """The field with the document as it is now; None where the whole is that document."""
+        ...
+
     def record(self, raw: bytes, fields: Fields) -> tuple[Record, int]:
         """The record, and how many nulls its envelope has for what there is not."""
         ...

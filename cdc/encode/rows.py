@@ -15,6 +15,8 @@ _BLANKS = 3  # before, update, txn
 class Rows:
     """The documents of one collection as of `time`."""
 
+    after = None
+
     def __init__(self, origin: Origin, read: Namespace, time: Timestamp) -> None:
         self._ms = time.time * 1000
         self._namespace, _, self._head = opening(Operation.READ, *read)

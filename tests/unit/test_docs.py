@@ -98,7 +98,7 @@ def test_every_option_of_watch_has_its_row_and_no_other() -> None:
 
 
 def test_every_option_that_is_named_exists() -> None:
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*", README))
     assert named - set().union(*OPTIONS.values()) == set()
     assert set().union(*OPTIONS.values()) - named - {"-h", "-y", "--help"} == set()
 
