@@ -199,7 +199,7 @@ def test_a_uri_and_its_parts_are_both_named(tmp_path: Path) -> None:
 
 @given(
     PASSWORD.filter(lambda password: "@" not in password),  # with one, the rest may be a host and the URI a good one
-    st.sampled_from(["http://u:{}@h", "mongodb://u:{}@h:99999", "mongodb://u:{}@h/?x=1", "mongodb://u:{}@"]),
+    st.sampled_from(["http://u:{}@h", "mongodb://u:{}@h:99999/?x=1", "mongodb://u:{}@h/?x=1", "mongodb://u:{}@/?x=1"]),
     st.sampled_from(["mongo.uri", "mongo.host", "kafka.bootstrap_servers"]),
 )
 def test_a_refused_uri_keeps_its_password(password: str, uri: str, setting: str) -> None:
