@@ -26,7 +26,7 @@ OPTIONS: Options = {
 
 @pytest.fixture
 def sleeper() -> Iterator[psutil.Process]:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as child:
+    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as child:
         yield psutil.Process(child.pid)
         child.kill()
 
