@@ -188,8 +188,8 @@ class Attempt:
             self._aim(batch, self._ledger.heartbeat(batch.position))
             return
         records = self._parts.encode(batch)
-        counts = self._progress.received(batch, records)
         nbytes = records.nbytes
+        counts = self._progress.received(batch, records, nbytes)
         while self._ledger and self._ledger.in_flight_bytes + nbytes > self._parts.bounds.in_flight_bytes:
             self._turn(IDLE_WAIT)
             if stop.is_set():

@@ -39,12 +39,12 @@ class Progress:
     trouble: str | None = "the source has not been opened yet"
     probe: Callable[[], str | None] = lambda: None
 
-    def received(self, batch: Batch, records: Records) -> Counter[Operation]:
-        """Count what a reply became; gives its records by operation."""
+    def received(self, batch: Batch, records: Records, nbytes: int) -> Counter[Operation]:
+        """Count what a reply became, in `nbytes` of memory; gives its records by operation."""
         counts = Counter(records.operations)
         metrics.BATCHES.labels(self.name).inc()
         metrics.SOURCE_BYTES.labels(self.name).inc(len(batch.raw))
-        metrics.RECORD_BYTES.labels(self.name).inc(records.nbytes)
+        metrics.RECORD_BYTES.labels(self.name).inc(nbytes)
         for operation, count in counts.items():
             metrics.EVENTS.labels(self.name, operation).inc(count)
         for rejected in records.rejected:
