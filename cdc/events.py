@@ -61,8 +61,8 @@ class Position:
     loading: bool = False
 
     @classmethod
-    def of_token(cls, token: Mapping[str, Any], *, loading: bool = False) -> Self:
-        return cls(dict(token), cluster_time(token), loading)
+    def of_token(cls, token: Mapping[str, Any]) -> Self:
+        return cls(dict(token), cluster_time(token))
 
     @property
     def clock(self) -> datetime | None:

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self, TypedDict, Unpack
@@ -184,29 +185,32 @@ def status(folder: Path) -> Stack | None:
 
 def down(folder: Path) -> Stack | None:
     """Stops the stack of `folder` and keeps its data; None where there is none."""
-    folder = folder.resolve()
-    if _untouched(folder):
-        return None
-    with locked(folder / _LOCK):
-        stack = Stack.load(folder)
-        if stack:
-            stack.stop()
-    return stack
+    with _stopped(folder) as stack:
+        return stack
 
 
 def reset(folder: Path) -> Stack | None:
     """Stops the stack of `folder` and deletes its data and logs; None where there is none."""
+    with _stopped(folder) as stack:
+        if stack:
+            stack.delete()
+            for server in stack.servers:
+                server.log.unlink(missing_ok=True)
+        return stack
+
+
+@contextmanager
+def _stopped(folder: Path) -> Iterator[Stack | None]:
+    """The stack of `folder`, at rest, under its lock; None where there is none."""
     folder = folder.resolve()
     if _untouched(folder):
-        return None
+        yield None
+        return
     with locked(folder / _LOCK):
         stack = Stack.load(folder)
         if stack:
             stack.stop()
-            stack.delete()
-            for server in stack.servers:
-                server.log.unlink(missing_ok=True)
-    return stack
+        yield stack
 
 
 def _untouched(folder: Path) -> bool:

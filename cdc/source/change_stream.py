@@ -62,6 +62,11 @@ class ReplyTap(CommandListener):
         self.clock: Timestamp | None = None
         self.address: tuple[str, int] | None = None
 
+    @property
+    def position(self) -> Position:
+        """Behind that reply; now, where no stream has replied yet."""
+        return Position() if self.token is None else Position.of_token(self.token)
+
     def started(self, event: CommandStartedEvent) -> None:
         pass
 
@@ -132,7 +137,7 @@ class ChangeStream:
             max_await_time_ms=self._settings.max_await_time_ms,
             session=session,
         )
-        return self._position()
+        return self._tap.position
 
     def batches(self) -> Iterator[Batch]:
         """A batch for every reply of the server, empty ones included, for ever."""
@@ -142,9 +147,9 @@ class ChangeStream:
                 return
             raw = cursor.try_next() or b""
             cursor.batch_size(self._size.learn(raw))
-            yield Batch(raw, self._position(), server_time=self._tap.server_time)
+            yield Batch(raw, self._tap.position, server_time=self._tap.server_time)
             if not cursor.alive and self._cursor is not None:
-                self.open(self._position())
+                self.open(self._tap.position)
 
     def close(self) -> None:
         cursor, self._cursor = self._cursor, None
@@ -153,11 +158,6 @@ class ChangeStream:
             cursor.close()
         if session is not None:
             session.end_session()
-
-    def _position(self) -> Position:
-        if self._tap.token is None:
-            return Position()
-        return Position.of_token(self._tap.token)
 
     def _filters(self) -> list[dict[str, Any]]:
         """On the server, so that what is filtered out costs no transfer; collection events always pass."""

@@ -49,8 +49,7 @@ class MongoSource:
                 return
             if (ours := translate(error, self._settings, match=self._scope.match is not None)) is None:
                 raise
-            reached = Position.of_token(self._tap.token) if self._tap.token is not None else taken
-            raise self._lost(ours, reached) if isinstance(ours, HistoryLost) else ours from error
+            raise self._lost(ours, self._tap.position) if isinstance(ours, HistoryLost) else ours from error
 
     def close(self) -> None:
         self._closed = True

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def store(tmp_path: Path) -> FileStore:
     "position",
     [
         Position.of_token(TOKEN),
-        Position.of_token(TOKEN, loading=True),
+        replace(Position.of_token(TOKEN), loading=True),
         Position(time=Timestamp(1795445597, 20)),
         Position({"_data": "some other form"}),
     ],
