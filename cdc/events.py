@@ -50,19 +50,79 @@ class Namespace(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of a collection that has yet to be read, in order of `field` and then of `_id`.
+
+    Bounds are BSON documents: `lower` and `upper` of one field, `_id`, from the first to below the second; without
+    them the part is open. `after` is what was read last: again the `_id`, or `k`, the server's sort key of it, where
+    the part is not a plain range of `_id`.
+    """
+
+    collection: str
+    field: str = "_id"
+    lower: bytes | None = None
+    upper: bytes | None = None
+    after: bytes | None = None
+
+
+FIRST_LOAD = "first"
+"""The id of the load that a first start begins with."""
+
+DONE, CANCELLED = "done", "cancelled"
+"""How a load ended; else the reason why it could not go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How far what exists has been read.
+
+    `collections` have yet to be cut into chunks, None stands for all there are; `chunks` have yet to be read in full.
+    `documents` of about `estimated` have been read, `bare` of them without the increment field. `where`, a filter in
+    Extended JSON, leaves out documents that it does not match.
+    """
+
+    id: str = FIRST_LOAD
+    collections: tuple[str, ...] | None = None
+    where: str | None = None
+    chunks: tuple[Chunk, ...] = ()
+    chunks_done: int = 0
+    documents: int = 0
+    estimated: int = 0
+    bare: int = 0
+    ended: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Someone's wish that documents be read again while the changes go on; ids of later ones sort behind."""
+
+    id: str
+    collections: tuple[str, ...]
+    where: str | None = None
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """Where to go on: after `token` where there is one, else at `time`.
 
-    `loading` says that what existed before this position has yet to be read in full.
+    `load` is the last load, under way or ended. `marks` is where the polling of a server without change streams has
+    got to: a BSON document, None elsewhere.
     """
 
     token: Mapping[str, Any] | None = None
     time: Timestamp | None = None
-    loading: bool = False
+    load: Load | None = None
+    marks: bytes | None = None
 
     @classmethod
     def of_token(cls, token: Mapping[str, Any]) -> Self:
         return cls(dict(token), cluster_time(token))
+
+    @property
+    def loading(self) -> bool:
+        """Whether what existed has yet to be read in full."""
+        return self.load is not None and self.load.ended is None
 
     @property
     def clock(self) -> datetime | None:
@@ -80,6 +140,19 @@ def cluster_time(token: Mapping[str, Any]) -> Timestamp | None:
     if not isinstance(data, str) or len(data) < 18 or not data.startswith("82"):  # noqa: PLR2004 - 1 + 4 + 4 bytes
         return None
     return Timestamp(int(data[2:10], 16), int(data[10:18], 16))
+
+
+def snapshot_time(token: Mapping[str, Any]) -> Timestamp | None:
+    """The cluster time that stands exactly behind what a stream has handed over up to this token.
+
+    Documents as of that time hold every change before the token, and no change that comes at a later time. A token
+    without an event (type 0, behind the version) promises only what comes before its time, and that of a new stream is
+    one tick ahead of the server's clock.
+    """
+    time = cluster_time(token)
+    if time is None or token["_data"][22:24] != "29":
+        return time
+    return Timestamp(time.time, time.inc - 1) if time.inc else Timestamp(time.time - 1, 2**32 - 1)
 
 
 @dataclass(frozen=True, slots=True)

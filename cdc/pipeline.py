@@ -18,7 +18,7 @@ from bson.timestamp import Timestamp
 from cdc import metrics
 from cdc.backoff import Backoff
 from cdc.errors import CdcError, HistoryLost, Retryable, SinkUnreachable, SourceUnreachable
-from cdc.events import Batch, Position, Records, Rejected
+from cdc.events import Batch, Load, Position, Records, Rejected
 from cdc.ledger import Ledger, Slot
 from cdc.progress import Progress
 from cdc.reader import Reader
@@ -120,8 +120,8 @@ class Parts:
 class Attempt:
     """From opening source and sink to the first thing that fails, or the wish to stop.
 
-    It begins at `start`, else at the saved position, else where a first start does; `loading` says whether that is in
-    the load of what existed, and `moved` whether a position was saved since.
+    It begins at `start`, else at the saved position, else where a first start does. `load` is how far the load is by
+    the position that was saved last, and `moved` says whether one was saved since the start.
     """
 
     def __init__(self, parts: Parts, progress: Progress, start: Position | None) -> None:
@@ -135,7 +135,7 @@ class Attempt:
         self._goal: Slot | None = None
         self._done = False
         self.moved = False
-        self.loading = False
+        self.load: Load | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set, or with `once` until caught up; raises what ended it otherwise.
@@ -146,7 +146,7 @@ class Attempt:
         """
         self._saved = None if self._start else self._parts.store.load()
         begin = self._start or self._saved or self._parts.first
-        self.loading = begin.loading
+        self.load = begin.load
         self._source, self._sink = self._parts.source(), self._parts.sink()
         self._reader = Reader(self._source.read(begin), self._parts.bounds.prefetch_bytes)
         try:
@@ -241,7 +241,7 @@ class Attempt:
     def _save(self, position: Position) -> None:
         if position != self._saved:
             self._parts.store.save(position)
-            self._saved = position
+            self._saved, self.load = position, position.load
             metrics.CHECKPOINTS.labels(self._parts.name).inc()
         self._progress.saved = time.monotonic()
         self._due = self._progress.saved + self._parts.bounds.checkpoint_interval
@@ -287,7 +287,7 @@ def run(parts: Parts, progress: Progress, stop: threading.Event) -> None:
             if not parts.skip_lost or (start is not None and not attempt.moved):
                 raise
             log.warning("history lost; going on from now", error=str(lost), pipeline=parts.name)
-            start = Position(loading=attempt.loading)
+            start = Position(load=attempt.load)
         except Retryable as error:
             progress.failed(error)
             wait = backoff.after(moved=attempt.moved)

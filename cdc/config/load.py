@@ -64,7 +64,7 @@ class Loaded:
 def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
     """Settings from flags (dotted name → value, None: not given), `CDC_…` variables, the YAML file, and defaults.
 
-    Where a data type is named, its collection and topic are the defaults.
+    Where a data type is named, its collection, topic and increment field are the defaults.
 
     Without `config`, `CDC_CONFIG` names the file; without either there is none.
 

@@ -14,7 +14,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from cdc.config.kafka import KafkaSettings
 from cdc.config.misfit import MisfitError, quoted
 from cdc.config.mongo import MongoSettings
-from cdc.config.values import Collections, Match, Off, Start, TopicName, TopicTemplate, is_topic_name
+from cdc.config.values import (
+    Collections,
+    FieldPath,
+    Match,
+    Off,
+    Start,
+    TopicName,
+    TopicTemplate,
+    Where,
+    is_topic_name,
+)
 from cdc.errors import ConfigInvalid
 
 _NAME_LENGTH = 200
@@ -62,6 +72,31 @@ class Settings(BaseSettings):
         description="Folder of the saved cursors; by default in the user's state folder.",
     )
     snapshot: bool = Field(default=True, description="On a first start, load what exists before following the changes.")
+    full_amount: bool = Field(default=False, description="Forget the cursor, load everything, and go on.")
+    where: Where = Field(
+        None, description="Filter on documents that are read, by a load or by polling: a JSON object. See match."
+    )
+    increment_field: FieldPath | None = Field(
+        None, description="Field that grows with every write: the order of a load, and what polling goes by."
+    )
+    parallel: int | None = Field(
+        None, ge=1, le=64, description="How many parts of a collection a load reads at once; by default the cores."
+    )
+    max_rate: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Most documents that a load reads in a second."
+    )
+    read_preference: Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"] = Field(
+        "primary", description="Which member of the replica set a load reads from."
+    )
+    snapshot_round_ms: int = Field(
+        500, ge=10, le=60000, description="How long a load reads before the changes catch up, in milliseconds."
+    )
+    poll_interval: float = Field(
+        1, gt=0, allow_inf_nan=False, description="How often a server without change streams is asked, in seconds."
+    )
+    poll_lag: float = Field(
+        10, ge=0, le=86400, description="How far back it is asked again for what was written late, in seconds."
+    )
     from_: Start = Field(
         None, alias="from", description="Where a first start begins: now, an ISO 8601 time (UTC), or Unix seconds."
     )
@@ -113,7 +148,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
 
-    @field_serializer("match", when_used="json")
+    @field_serializer("match", "where", when_used="json")
     def _extended_json(self, match: dict[str, Any] | None) -> object:
         return json.loads(json_util.dumps(match))
 
@@ -131,6 +166,28 @@ class Settings(BaseSettings):
                 "name the same topic", hint="write another topic", settings=("dead_letter_topic", "ddl_topic")
             )
         return self
+
+    @model_validator(mode="after")
+    def _loads_fit(self) -> Self:
+        if self.full_amount and (self.from_ is not None or not self.snapshot):
+            other = "from" if self.from_ is not None else "snapshot"
+            raise MisfitError(
+                "one loads everything, the other nothing", hint="drop one of them", settings=("full_amount", other)
+            )
+        if self.increment_field not in {None, "_id"} and self.full_document == "off":
+            raise MisfitError(
+                "a document whose field goes back while it is loaded would never be sent whole",
+                hint="write another --full-document, or --increment-field _id",
+                settings=("increment_field", "full_document"),
+            )
+        return self
+
+    @property
+    def where_text(self) -> str | None:
+        """`where` as Extended JSON that keeps every type."""
+        return (
+            None if self.where is None else json_util.dumps(self.where, json_options=json_util.CANONICAL_JSON_OPTIONS)
+        )
 
     @property
     def pipeline_name(self) -> str:

@@ -89,11 +89,11 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Stated]:
 
 
 def from_data_type(name: str, written: str) -> dict[str, Stated]:
-    """What a data type says where nobody else does: its collection and topic. `written` is what named it."""
+    """What a data type says where nobody else does: collection, topic, increment field. `written` is what named it."""
     found, origin = data_types.find(name, written), f"data type {name}"
     return {
-        setting: Stated(value, f"the {setting} of {origin}", origin)
-        for setting, value in (("collection", found.collection), ("topic", found.topic))
+        setting: Stated(getattr(found, setting), f"the {setting} of {origin}", origin)
+        for setting in ("collection", "topic", "increment_field")
     }
 
 

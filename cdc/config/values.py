@@ -37,7 +37,7 @@ _DEEPEST = 100  # https://www.mongodb.com/docs/manual/reference/limits/#mongodb-
 _TOPIC_LENGTH = 249  # org.apache.kafka.common.internals.Topic.MAX_NAME_LENGTH
 _TOPIC_HINT = "write letters, digits, '.', '_' and '-', at most 249 of them, and {db} or {coll} where a name goes in"
 _TIME_HINT = "write `now`, a time such as 2026-01-31T12:00:00Z, or Unix seconds"
-_MATCH_HINT = """write a JSON object such as '{"operationType": "insert"}'"""
+_FILTER_HINT = """write a JSON object such as '{"NAME": "value"}'"""
 
 
 def nearest(word: str, known: Iterator[str] | tuple[str, ...] | frozenset[str]) -> str | None:
@@ -136,12 +136,7 @@ def _moment(value: object) -> datetime:
 
 
 def _match(value: object) -> object:
-    """A filter in Extended JSON; a mapping from a file is read the same way, so `{$oid: …}` works in both."""
-    if value is None:
-        return None
-    match = _extended(value)
-    if not isinstance(match, dict):
-        raise MisfitError("not a JSON object", hint=_MATCH_HINT)
+    match = _where(value)
     for operation in _operations(match):
         if operation not in MATCHABLE_OPERATIONS:
             near = nearest(operation, MATCHABLE_OPERATIONS)
@@ -152,16 +147,26 @@ def _match(value: object) -> object:
     return match
 
 
+def _where(value: object) -> object:
+    """A filter in Extended JSON; a mapping from a file is read the same way, so `{$oid: …}` works in both."""
+    if value is None:
+        return None
+    where = _extended(value)
+    if not isinstance(where, dict):
+        raise MisfitError("not a JSON object", hint=_FILTER_HINT)
+    return where
+
+
 def _extended(value: object) -> object:
     try:
         read = json_util.loads(value if isinstance(value, str) else json_util.dumps(value))
         _shallow(read)
     except json.JSONDecodeError as error:
-        raise MisfitError(f"not JSON from character {error.pos + 1} on: {error.msg}", hint=_MATCH_HINT) from None
+        raise MisfitError(f"not JSON from character {error.pos + 1} on: {error.msg}", hint=_FILTER_HINT) from None
     except (ValueError, BSONError) as error:
-        raise MisfitError(f"not Extended JSON: {error}", hint=_MATCH_HINT) from None
+        raise MisfitError(f"not Extended JSON: {error}", hint=_FILTER_HINT) from None
     except (TypeError, KeyError, AttributeError, ArithmeticError):
-        raise MisfitError("a typed value ($oid, $date, …) is not in Extended JSON's form", hint=_MATCH_HINT) from None
+        raise MisfitError("a typed value ($oid, $date, …) is not in Extended JSON's form", hint=_FILTER_HINT) from None
     except RecursionError:
         raise MisfitError(f"nested deeper than MongoDB's {_DEEPEST} levels", hint="write a flatter filter") from None
     return read
@@ -186,6 +191,14 @@ def _operations(node: object, *, named: bool = False) -> Iterator[str]:
     elif isinstance(node, list):
         for value in node:
             yield from _operations(value, named=named)
+
+
+def _field_path(path: str) -> str:
+    if not path or path.startswith("$") or "\0" in path or "" in path.split("."):
+        raise MisfitError(
+            f"{quoted(path)} is not a field", hint="write a field's name, or a path such as meta.update_time"
+        )
+    return path
 
 
 def _table(value: object) -> object:
@@ -221,6 +234,8 @@ Start = Annotated[
     Literal["now"] | AwareDatetime | None, BeforeValidator(_start, json_schema_input_type=str | float | None)
 ]
 Match = Annotated[dict[str, Any] | None, BeforeValidator(_match, json_schema_input_type=str | dict[str, Any] | None)]
+Where = Annotated[dict[str, Any] | None, BeforeValidator(_where, json_schema_input_type=str | dict[str, Any] | None)]
+FieldPath = Annotated[str, AfterValidator(_field_path)]
 Table = Annotated[
     dict[str, str],
     BeforeValidator(_table, json_schema_input_type=str | dict[str, str | int | float | bool]),

@@ -8,7 +8,7 @@ from bson import json_util
 from bson.timestamp import Timestamp
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from cdc.events import Position
+from cdc.events import Load, Position
 
 
 class ClusterTime(BaseModel):
@@ -31,17 +31,22 @@ class WatchedSource(BaseModel):
 
 
 class Cursor(BaseModel):
-    """`phase` is `load` until what existed at the start was read in full; `token` is opaque, as Extended JSON."""
+    """`phase` is `load` while what exists is read; `token` is opaque, as Extended JSON.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    `load` is the last load, under way or ended, and `marks` those of a server that is polled; BSON in them is Base64.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
 
     version: Literal[1] = 1
     name: str
     source: WatchedSource
-    phase: Literal["load", "stream"]
+    phase: Literal["load", "stream", "poll"]
     token: dict[str, JsonValue] | None
     time: ClusterTime | None
     clock: datetime | None
+    load: Load | None = None
+    marks: bytes | None = None
     saved_at: datetime
 
     @classmethod
@@ -52,14 +57,24 @@ class Cursor(BaseModel):
         return cls(
             name=name,
             source=source,
-            phase="load" if position.loading else "stream",
+            phase=_phase(position),
             token=token,
             time=ClusterTime(t=position.time.time, i=position.time.inc) if position.time else None,
             clock=position.clock,
+            load=position.load,
+            marks=position.marks,
             saved_at=datetime.now(UTC),
         )
 
     @property
     def position(self) -> Position:
+        """A cursor of before loads could be gone on with has a `phase` alone."""
         token = json_util.loads(json.dumps(self.token)) if self.token is not None else None
-        return Position(token, Timestamp(self.time.t, self.time.i) if self.time else None, self.phase == "load")
+        load = Load() if self.phase == "load" and self.load is None else self.load
+        return Position(token, Timestamp(self.time.t, self.time.i) if self.time else None, load, self.marks)
+
+
+def _phase(position: Position) -> Literal["load", "stream", "poll"]:
+    if position.loading:
+        return "load"
+    return "stream" if position.marks is None else "poll"

@@ -36,11 +36,13 @@ ON_VIEW = 166
 INVALID_NAMESPACE = 73
 EVENT_TOO_LARGE = 10334
 
+FILTERED = {"--match": "change event", "--where": "document"}
+
 RUNNING = ("Executor error", "PlanExecutor error")
 """How the server's words begin when a filter failed on a document: they may quote it."""
 
-WIRE_6_0 = 17
-"""The wire version of MongoDB 6.0, the first with `showExpandedEvents`."""
+WIRE_5_0, WIRE_6_0 = 13, 17
+"""The wire versions of MongoDB 5.0, the first to read at a time that is past, and 6.0, with `showExpandedEvents`."""
 
 
 def connect(
@@ -70,38 +72,43 @@ def connect(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What `hello` says of the server."""
+    """What `hello` says of the server: `replicated` ones have change streams."""
 
+    replicated: bool
     expanded_events: bool
+    snapshot_reads: bool
 
     @classmethod
     def of(cls, client: MongoClient[dict[str, Any]], settings: MongoSettings) -> "Server":
         with translated(settings):
             hello = client.admin.command("hello")
-        if "setName" not in hello and hello.get("msg") != "isdbgrid":
-            raise ConfigInvalid(
-                f"MongoDB at {_hosts(settings)} is a standalone server, which has no change streams",
-                hint="make it a replica set of one: start mongod with --replSet rs0, then run rs.initiate() in mongosh",
-            )
-        return cls(expanded_events=hello.get("maxWireVersion", 0) >= WIRE_6_0)
+        version = hello.get("maxWireVersion", 0)
+        return cls(
+            replicated="setName" in hello or hello.get("msg") == "isdbgrid",
+            expanded_events=version >= WIRE_6_0,
+            snapshot_reads=version >= WIRE_5_0,
+        )
 
 
 @contextmanager
-def translated(settings: MongoSettings, *, match: bool = False) -> Iterator[None]:
-    """Raise PyMongo's errors as ours; with `match`, a refused filter is the user's."""
+def translated(settings: MongoSettings, *, filtered_by: str | None = None) -> Iterator[None]:
+    """Raise PyMongo's errors as ours; see `translate`."""
     try:
         yield
     except PyMongoError as error:
-        if (ours := translate(error, settings, match=match)) is None:
+        if (ours := translate(error, settings, filtered_by=filtered_by)) is None:
             raise
         raise ours from error
 
 
-def translate(error: PyMongoError, settings: MongoSettings, *, match: bool = False) -> CdcError | None:
-    """What the error means to the loop, or None for one that only a bug can explain."""
+def translate(error: PyMongoError, settings: MongoSettings, *, filtered_by: str | None = None) -> CdcError | None:
+    """What the error means to the loop, or None for one that only a bug can explain.
+
+    `filtered_by` is the option with the user's filter, where the command had one: what is refused then is the filter.
+    """
     where = f"MongoDB at {_hosts(settings)}"
     if isinstance(error, OperationFailure):
-        return _refusal(error, where, settings.database, match=match)
+        return _refusal(error, where, settings.database, filtered_by)
     if isinstance(error, ConfigurationError):
         return _misfit(error, where)
     if isinstance(error, ServerSelectionTimeoutError):
@@ -126,7 +133,7 @@ def _misfit(error: ConfigurationError, where: str) -> CdcError:
     )
 
 
-def _refusal(error: OperationFailure, where: str, database: str, *, match: bool) -> CdcError | None:
+def _refusal(error: OperationFailure, where: str, database: str, filtered_by: str | None) -> CdcError | None:
     code, details = error.code or 0, error.details or {}
     name = details.get("codeName", code)
     ours: CdcError | None = None
@@ -159,11 +166,11 @@ def _refusal(error: OperationFailure, where: str, database: str, *, match: bool)
             f"--database, --collection: {where} has no change streams on a name in {database!r} ({name})",
             hint="name a database and collections of your own",
         )
-    elif match:
+    elif filtered_by:
         said = details.get("errmsg", name)
         ours = ConfigInvalid(
-            f"--match: the server refuses it: {name if said.startswith(RUNNING) else said}",
-            hint="write a filter as for $match, on the fields of a change event",
+            f"{filtered_by}: the server refuses it: {name if said.startswith(RUNNING) else said}",
+            hint=f"write a filter as for $match, on the fields of a {FILTERED[filtered_by]}",
         )
     return ours
 

@@ -1,75 +1,189 @@
-"""A MongoDB collection or database as a source: the load of what exists where it is due, then the stream."""
+"""A MongoDB collection or database as a source: loads of what exists, and the stream of its changes."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
+import structlog
 from pymongo.errors import PyMongoError
 
 from cdc.config import MongoSettings
-from cdc.errors import ConfigInvalid, HistoryLost
-from cdc.events import Batch, Position
-from cdc.source.change_stream import ChangeStream, Images, ReplyTap, Scope
+from cdc.errors import CdcError, ConfigInvalid, HistoryLost
+from cdc.events import CANCELLED, FIRST_LOAD, Batch, Load, Namespace, Position, Request, snapshot_time
+from cdc.source.change_stream import ChangeStream, Images, Scope
+from cdc.source.collections import require_plain
+from cdc.source.cursors import Database, ReplyTap
 from cdc.source.mongo import Server, connect, translate, translated
-from cdc.source.snapshot import load, require_plain
+from cdc.source.polling import Poller, Polls
+from cdc.source.snapshot import Loader, Loads
+
+log = structlog.get_logger("cdc")
+
+ASK_SECONDS = 0.25
+"""How often it is asked for requests."""
 
 
 class MongoSource:
-    """Implements `pipeline.Source`."""
+    """Implements `pipeline.Source`.
 
-    def __init__(self, settings: MongoSettings, scope: Scope, images: Images, *, name: str) -> None:
+    `requests` gives the loads that are asked for and have not ended; `notify` takes what users should know of this
+    source, in words.
+    """
+
+    def __init__(  # noqa: PLR0913 - keywords, one for each thing it follows
+        self,
+        settings: MongoSettings,
+        scope: Scope,
+        images: Images,
+        *,
+        name: str,
+        loads: Loads,
+        polls: Polls,
+        requests: Callable[[], Sequence[Request]],
+        notify: Callable[[str], None],
+    ) -> None:
         self._settings = settings
         self._scope = scope
         self._images = images
+        self._loads = loads
+        self._polls = polls
+        self._requests = requests
+        self._notify = notify
         self._tap = ReplyTap()
         self._client = connect(settings, app=name, listeners=[self._tap])
-        self._stream: ChangeStream | None = None
+        self._database = Database(self._client, self._tap, scope.database)
+        self._asked = 0.0
+        self._pause = threading.Event()
         self._closed = False
 
     def read(self, start: Position) -> Iterator[Batch]:
         """See `pipeline.Source`.
 
-        A load stands between two heartbeats: the first keeps the position it began at, so that a load that is killed
-        begins again there; the second says that it is done.
+        The first heartbeat keeps the position that was taken, so that a load that is killed goes on after it.
         """
-        server = self._check()
-        options = {**self._images.options(), **({"showExpandedEvents": True} if server.expanded_events else {})}
-        self._stream = ChangeStream(self._client, self._tap, self._scope, options, self._settings)
-        taken = self._open(self._stream, start)
-        begun = replace(taken, time=taken.time or self._tap.server_time, loading=start.loading)
-        yield Batch(b"", begun, server_time=self._tap.server_time)
+        server = Server.of(self._client, self._settings)
+        self._check(server)
         try:
-            if start.loading:
-                self._stream.close()
-                yield from load(self._client, self._scope, begun, self._tap.clock, self._settings.batch_size)
-                yield Batch(b"", taken, server_time=self._tap.server_time)
-                self._open(self._stream, taken)
-            yield from self._stream.batches()
+            yield from (self._follow(start, server) if server.replicated else self._poll(start))
         except PyMongoError as error:
             if self._closed:
                 return
-            if (ours := translate(error, self._settings, match=self._scope.match is not None)) is None:
+            if (ours := self._translated(error)) is None:
                 raise
             raise self._lost(ours, self._tap.position) if isinstance(ours, HistoryLost) else ours from error
 
     def close(self) -> None:
         self._closed = True
+        self._pause.set()
         self._client.close()
 
-    def _check(self) -> Server:
-        server = Server.of(self._client, self._settings)
+    def _check(self, server: Server) -> None:
         if self._images.stored and not server.expanded_events:
             raise ConfigInvalid(
                 "--full-document, --before: this MongoDB stores no images; 6.0 and newer can",
                 hint="--full-document lookup or off, --before off",
             )
         with translated(self._settings):
-            require_plain(self._client, self._scope.database, self._scope.collections)
-        return server
+            require_plain(self._database, self._scope.collections)
+
+    def _follow(self, start: Position, server: Server) -> Iterator[Batch]:
+        """The stream, and rounds of a load between its replies wherever one is due."""
+        options = {**self._images.options(), **({"showExpandedEvents": True} if server.expanded_events else {})}
+        stream = ChangeStream(self._database, self._scope, options, self._settings)
+        taken = self._open(stream, start)
+        load = start.load
+        yield Batch(
+            b"",
+            replace(taken, time=taken.time or self._tap.server_time, load=load),
+            server_time=self._tap.server_time,
+        )
+        loader = self._loader("snapshot" if server.snapshot_reads else "majority")
+        try:
+            while True:
+                load = self._wanted(load)
+                if load is None or load.ended is not None:
+                    loader.close()
+                    yield _with(stream.next(), load)
+                    continue
+                if loader.wait:
+                    self._pause.wait(min(loader.wait, ASK_SECONDS))
+                position = yield from self._caught_up(stream, load)
+                if not loader.wait:
+                    load = yield from self._round(loader, position, load)
+        finally:
+            loader.close()
+
+    def _caught_up(self, stream: ChangeStream, load: Load) -> Generator[Batch, None, Position]:
+        """The changes up to the last operation that there was when it began; gives the position there."""
+        goal = None
+        while True:
+            batch = stream.next(eager=True)
+            yield _with(batch, load)
+            goal = goal or batch.server_time
+            now = batch.position.time
+            if not batch.raw or (goal is not None and now is not None and now >= goal):
+                return batch.position
+
+    def _round(self, loader: Loader, position: Position, load: Load) -> Generator[Batch, None, Load]:
+        """What a round of the load reads at the stream's position; gives the load as it is then."""
+        at = snapshot_time(position.token or {}) or self._tap.clock
+        if at is None:
+            raise ConfigInvalid("MongoDB has no cluster time", hint="use MongoDB 4.0.7 or newer")
+        here = replace(position, time=at)
+        try:
+            for raw, collection, now in loader.round(load, at):
+                load = now
+                yield Batch(raw, replace(here, load=load), Namespace(self._scope.database, collection))
+        except (PyMongoError, ConfigInvalid) as error:
+            load = self._failed(error, load)
+            loader.close()
+            yield Batch(b"", replace(here, load=load))
+        return load
+
+    def _failed(self, error: PyMongoError | ConfigInvalid, load: Load) -> Load:
+        """A load that was asked for ends where the server refuses it, and the changes go on; the first cannot."""
+        ours: CdcError | None = error if isinstance(error, ConfigInvalid) else self._translated(error, load)
+        if not isinstance(ours, ConfigInvalid) or load.id == FIRST_LOAD:
+            raise (ours or error) from error
+        return replace(load, chunks=(), collections=(), ended=str(ours))
+
+    def _wanted(self, load: Load | None) -> Load | None:
+        """The load as others wish it: cancelled, or after its end the next one."""
+        now = time.monotonic()
+        if now - self._asked < ASK_SECONDS:
+            return load
+        self._asked = now
+        asked = self._requests()
+        own = next((request for request in asked if load is not None and request.id == load.id), None)
+        if load is not None and load.ended is None:
+            cancelled = own is not None and own.cancelled
+            return replace(load, chunks=(), collections=(), ended=CANCELLED) if cancelled else load
+        if own is not None or not asked:  # its end has yet to be saved
+            return load
+        first = asked[0]
+        ended = CANCELLED if first.cancelled else None
+        return Load(first.id, first.collections or None, first.where, ended=ended)
+
+    def _poll(self, start: Position) -> Iterator[Batch]:
+        poller = Poller(self._database, self._scope, self._polls, self._settings.batch_size)
+        self._notify(poller.blind)
+        yield from poller.read(start, self._loader("local"), self._wanted, self._pause)
+
+    def _loader(self, level: Literal["snapshot", "majority", "local"]) -> Loader:
+        size = self._settings.batch_size
+        return Loader(self._database, self._scope, self._loads, batch_size=size, level=level)
+
+    def _translated(self, error: PyMongoError, load: Load | None = None) -> CdcError | None:
+        where = load.where if load is not None else None
+        option = "--where" if where is not None else "--match" if self._scope.match is not None else None
+        return translate(error, self._settings, filtered_by=option)
 
     def _open(self, stream: ChangeStream, position: Position) -> Position:
         try:
-            with translated(self._settings, match=self._scope.match is not None):
-                return stream.open(position)
+            with translated(self._settings, filtered_by="--match" if self._scope.match is not None else None):
+                return stream.open(position, eager=position.loading)
         except HistoryLost as lost:
             raise self._lost(lost, position) from lost
 
@@ -88,3 +202,8 @@ class MongoSource:
         except PyMongoError:
             first = None
         return str(first["ts"].as_datetime()) if first else "the oldest the server still has"
+
+
+def _with(batch: Batch, load: Load | None) -> Batch:
+    """The batch as of a stream that has got so far with its load."""
+    return replace(batch, position=replace(batch.position, load=load))

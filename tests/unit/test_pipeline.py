@@ -7,7 +7,7 @@ import pytest
 from bson.timestamp import Timestamp
 
 from cdc.errors import CdcError, HistoryLost, SinkUnreachable, StoreUnreachable
-from cdc.events import Batch, Namespace, Operation, Pending, Position, Records, Rejected
+from cdc.events import Batch, Chunk, Load, Namespace, Operation, Pending, Position, Records, Rejected
 from cdc.pipeline import Bounds, Parts, run
 from cdc.progress import Progress
 
@@ -16,8 +16,8 @@ BOUNDS = Bounds(
 )
 
 
-def at(second: int, *, loading: bool = False) -> Position:
-    return Position({"_data": f"82{second:08X}00000000"}, Timestamp(second, 0), loading)
+def at(second: int, load: Load | None = None) -> Position:
+    return Position({"_data": f"82{second:08X}00000000"}, Timestamp(second, 0), load)
 
 
 def records(count: int) -> Records:
@@ -166,8 +166,8 @@ def test_a_store_that_cannot_save_counts_as_not_started() -> None:
         run(parts(store, some, Sink()), Progress("p"), threading.Event())
 
 
-@pytest.mark.parametrize("loading", [False, True])
-def test_a_leap_over_lost_history_keeps_what_has_yet_to_be_loaded(*, loading: bool) -> None:
+@pytest.mark.parametrize("load", [None, Load(), Load(chunks=(Chunk("c"),), documents=5)])
+def test_a_leap_over_lost_history_keeps_what_has_yet_to_be_loaded(load: Load | None) -> None:
     begun: list[Position] = []
 
     def lost_at_first(start: Position) -> Iterator[Batch]:
@@ -176,8 +176,8 @@ def test_a_leap_over_lost_history_keeps_what_has_yet_to_be_loaded(*, loading: bo
             raise HistoryLost("gone", hint="leap")
         yield from some(start)
 
-    run(parts(Store(at(0, loading=loading)), lost_at_first, Sink(), skip_lost=True), Progress("p"), threading.Event())
-    assert begun == [at(0, loading=loading), Position(loading=loading)]
+    run(parts(Store(at(0, load)), lost_at_first, Sink(), skip_lost=True), Progress("p"), threading.Event())
+    assert begun == [at(0, load), Position(load=load)]
 
 
 def test_a_fruitless_second_leap_stops() -> None:

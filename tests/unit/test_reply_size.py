@@ -1,7 +1,7 @@
 import bson
 import pytest
 
-from cdc.source.reply import FIRST_DOCUMENTS, REPLY_BYTES, ReplySize
+from cdc.source.raw import FIRST_DOCUMENTS, REPLY_BYTES, ReplySize
 
 MOST = 1000
 

@@ -73,7 +73,7 @@ def test_a_lost_history_is_lost_even_if_it_is_called_resumable(code: int) -> Non
 
 @pytest.mark.parametrize("code", [2, 9, 15, 40324, 16554, 17313, 51091, 5626500])
 def test_a_refused_filter_is_the_users_only_where_there_is_one(code: int) -> None:
-    ours = mongo.translate(failure(code), MONGO, match=True)
+    ours = mongo.translate(failure(code), MONGO, filtered_by="--match")
     assert isinstance(ours, ConfigInvalid)
     assert str(ours).startswith("--match: ")
     assert mongo.translate(failure(code), MONGO) is None
@@ -83,7 +83,9 @@ def test_a_refused_filter_is_the_users_only_where_there_is_one(code: int) -> Non
 def test_what_a_filter_met_in_a_document_is_not_repeated(running: str) -> None:
     met = f"{running} :: caused by :: {WORDS}"
     error = OperationFailure(met, 241, {"codeName": "ConversionFailure", "errmsg": met})
-    assert str(mongo.translate(error, MONGO, match=True)) == "--match: the server refuses it: ConversionFailure"
+    assert (
+        str(mongo.translate(error, MONGO, filtered_by="--match")) == "--match: the server refuses it: ConversionFailure"
+    )
 
 
 def test_a_name_that_dns_does_not_find_now_may_be_found_later() -> None:

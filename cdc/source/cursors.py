@@ -1,0 +1,119 @@
+"""Cursors of commands, reply by reply as raw BSON."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from bson.timestamp import Timestamp
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.command_cursor import RawBatchCommandCursor
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from pymongo.read_preferences import Primary
+
+from cdc.events import Position
+
+ReadPreference = Any
+"""One of `pymongo.read_preferences`, which have no public class in common."""
+
+PRIMARY: ReadPreference = Primary()
+
+
+class ReplyTap(threading.local, CommandListener):
+    """Remembers of the last cursor reply of each thread what PyMongo's raw cursors keep to themselves.
+
+    `server_time` is that of the last operation that a majority has, `clock` that of the last one there is.
+    Commands are observed on the thread that runs them.
+    """
+
+    def __init__(self) -> None:
+        self.token: Mapping[str, Any] | None = None
+        self.server_time: Timestamp | None = None
+        self.clock: Timestamp | None = None
+        self.address: tuple[str, int] | None = None
+
+    @property
+    def position(self) -> Position:
+        """Behind that reply; now, where no stream has replied yet."""
+        return Position() if self.token is None else Position.of_token(self.token)
+
+    def started(self, event: CommandStartedEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        cursor = event.reply.get("cursor")
+        if cursor is None:
+            return
+        self.token = cursor.get("postBatchResumeToken", self.token)
+        self.server_time = event.reply.get("operationTime", self.server_time)
+        self.clock = event.reply.get("$clusterTime", {}).get("clusterTime", self.clock)
+        host, port = event.connection_id[0], event.connection_id[1]
+        self.address = (host, port or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The database that is read, through a client whose replies the tap hears."""
+
+    client: MongoClient[dict[str, Any]]
+    tap: ReplyTap
+    name: str
+
+    def collection(self, name: str) -> Collection[dict[str, Any]]:
+        return self.client[self.name][name]
+
+    def cursor(
+        self,
+        command: Mapping[str, Any],
+        *,
+        preference: ReadPreference = PRIMARY,
+        await_ms: int | None = None,
+    ) -> "RawCursor":
+        """What a `find` or `aggregate` gives."""
+        return RawCursor(self, command, preference, await_ms)
+
+
+class RawCursor:
+    """A cursor in a session of its own, on the one server that answered its command.
+
+    PyMongo offers raw batches of a whole database's stream, and reads at a time of one's own choice, only through the
+    cursor class itself: the first reply is left empty and handed to it.
+    """
+
+    def __init__(
+        self, database: Database, command: Mapping[str, Any], preference: ReadPreference, await_ms: int | None
+    ) -> None:
+        client, name = database.client, database.name
+        empty = {"batchSize": 0} if "find" in command else {"cursor": {"batchSize": 0}}
+        self._session = client.start_session(causal_consistency=False)
+        try:
+            reply = client[name].command({**command, **empty}, session=self._session, read_preference=preference)
+            self._cursor: RawBatchCommandCursor[Any] = RawBatchCommandCursor(
+                client[name].get_collection("$cmd.aggregate", codec_options=CodecOptions(), read_preference=preference),
+                reply["cursor"],
+                database.tap.address,
+                max_await_time_ms=await_ms,
+                session=self._session,
+            )
+        except BaseException:
+            self._session.end_session()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        """Whether there may be more."""
+        return self._cursor.alive
+
+    def reply(self, documents: int) -> bytes:
+        """The next reply, of at most so many documents; empty where there is nothing, or nothing yet."""
+        self._cursor.batch_size(documents)
+        return self._cursor.try_next() or b""
+
+    def close(self) -> None:
+        self._cursor.close()
+        self._session.end_session()
