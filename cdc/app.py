@@ -2,9 +2,10 @@
 
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
@@ -16,14 +17,17 @@ from cdc.config import Settings, find_data_type
 from cdc.cursor.memory import MemoryStore
 from cdc.encode import Encoder
 from cdc.encode.dead_letter import letter
-from cdc.events import Position
-from cdc.ops import cursors, http, live, logs
+from cdc.errors import Fenced
+from cdc.events import Load, Position
+from cdc.ops import cursors, http, live, logs, snapshots
 from cdc.pipeline import Bounds, CursorStore, Parts, Sink, run
 from cdc.progress import Progress
 from cdc.sink.kafka import KafkaSink
 from cdc.sink.stdout import StdoutSink
 from cdc.sink.topics import Topics
 from cdc.source.change_stream import Images, Scope
+from cdc.source.polling import Polls
+from cdc.source.snapshot import Loads
 from cdc.source.watch import MongoSource
 from cdc.version import __version__
 
@@ -35,20 +39,75 @@ SHOW_CURSOR = b"\x1b[?25h"
 """The live line hides the terminal's cursor."""
 
 
+class Stop(threading.Event):
+    """Set by who has nothing more to do, or by a signal, whose `number` it then has."""
+
+    number = 0
+
+
 def watch(settings: Settings) -> None:
     """Run until a signal, or with `once` until caught up. Raises `CdcError`."""
     logs.configure(settings.log_format, debug=settings.debug)
     settings.require_topic()
-    name = settings.pipeline_name
-    progress = Progress(name)
-    export(progress)
     with ExitStack() as stack:
         stop = stack.enter_context(signals())
         store: CursorStore = MemoryStore()
         if not settings.dry_run:
             files = cursors.store(settings)
             stack.enter_context(files.held())
+            if settings.full_amount:
+                files.forget()
             store = files
+        _run(settings, store, stop)
+
+
+def snapshot(settings: Settings) -> str:
+    """Have documents read again, by the pipeline's watcher or where none runs here; gives what was done, in one line.
+
+    Raises:
+        CdcError: it was not done.
+        SystemExit: a signal came first; the load goes on all the same, now or with the next start.
+    """
+    logs.configure(settings.log_format, debug=settings.debug)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(cursors.store(settings).held())
+        except Fenced:
+            return _hand_over(snapshots.wanted(settings))
+        wanted = snapshots.wanted(settings)
+        settings.require_topic()
+        stop = stack.enter_context(signals())
+        request, how = (wanted.ask_once(), {}) if wanted.known else (None, {"snapshot": True, "from_": None})
+        its_own = wanted.settings.model_copy(update={"once": False, **how})
+        try:
+            _run(its_own, snapshots.UntilLoaded(wanted, stop), stop)
+        finally:
+            end = snapshots.ended(wanted, request)
+            if end is None and request is not None:
+                stays = {"request": request.id, "hint": snapshots.taken_back(settings)}
+                log.warning("the request stays; the next start goes on with it", **stays)
+        if end is None:
+            log.warning("stopped before the load was done", pipeline=settings.pipeline_name)
+            sys.exit(128 + stop.number)
+        return snapshots.told(wanted, end)
+
+
+def _hand_over(wanted: snapshots.Wanted) -> str:
+    name = wanted.settings.pipeline_name
+    try:
+        request = wanted.ask()
+        log.info("handed to the watcher", request=request.id, pipeline=name)
+        return snapshots.told(wanted, snapshots.waited_for(wanted, request))
+    except KeyboardInterrupt:
+        log.warning("the watcher goes on with it", hint=snapshots.taken_back(wanted.settings), pipeline=name)
+        sys.exit(128 + signal.SIGINT)
+
+
+def _run(settings: Settings, store: CursorStore, stop: threading.Event) -> None:
+    name = settings.pipeline_name
+    progress = Progress(name)
+    export(progress)
+    with ExitStack() as stack:
         if settings.metrics_port is not None:
             stack.enter_context(http.serving(progress, settings.metrics_host, settings.metrics_port))
         stack.enter_context(live.line(progress))
@@ -60,15 +119,16 @@ def watch(settings: Settings) -> None:
             topic=settings.topic,
             resumes=str(resumed.clock) if resumed else None,
         )
-        run(parts(settings, store), progress, stop)
+        run(parts(settings, store, progress.notify), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
 
 
-def parts(settings: Settings, store: CursorStore) -> Parts:
-    """What the pipeline is made of, by the settings."""
+def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None]) -> Parts:
+    """What the pipeline is made of, by the settings; `notify` takes what users should know of the source."""
     name = settings.pipeline_name
     scope = Scope(settings.mongo.database, settings.collection, settings.match)
     images = Images(settings.full_document, settings.before)
+    requests = (lambda: ()) if settings.dry_run else cursors.store(settings).requests.outstanding
     encoder = Encoder(
         name=name,
         version=__version__,
@@ -94,7 +154,16 @@ def parts(settings: Settings, store: CursorStore) -> Parts:
 
     return Parts(
         name=name,
-        source=lambda: MongoSource(settings.mongo, scope, images, name=name),
+        source=lambda: MongoSource(
+            settings.mongo,
+            scope,
+            images,
+            name=name,
+            loads=loads(settings),
+            polls=Polls(settings.increment_field, settings.where_text, settings.poll_interval, settings.poll_lag),
+            requests=requests,
+            notify=notify,
+        ),
         encode=encoder.encode,
         sink=sink,
         store=store,
@@ -111,6 +180,16 @@ def parts(settings: Settings, store: CursorStore) -> Parts:
     )
 
 
+def loads(settings: Settings) -> Loads:
+    return Loads(
+        settings.increment_field or "_id",
+        settings.parallel or os.cpu_count() or 1,
+        settings.max_rate,
+        settings.read_preference,
+        settings.snapshot_round_ms / 1000,
+    )
+
+
 def ahead(settings: Settings) -> list[str]:
     """The topics of records whose names are known before the first one."""
     database = settings.mongo.database
@@ -122,7 +201,7 @@ def ahead(settings: Settings) -> list[str]:
 def first(settings: Settings) -> Position:
     """Where a pipeline without a cursor begins."""
     if settings.from_ is None:
-        return Position(loading=settings.snapshot)
+        return Position(load=Load(where=settings.where_text) if settings.snapshot else None)
     if settings.from_ == "now":
         return Position()
     return Position(time=Timestamp(int(settings.from_.timestamp()), 0))
@@ -133,6 +212,13 @@ def export(progress: Progress) -> None:
     name = progress.name
     metrics.BUILD.labels(__version__, "pure").set(1)
     metrics.LAG_SECONDS.labels(name).set_function(lambda: progress.lag)
+    metrics.SNAPSHOT_DOCUMENTS.labels(name).set_function(lambda: progress.last_load.documents)
+    metrics.SNAPSHOT_ESTIMATED.labels(name).set_function(lambda: progress.last_load.estimated)
+    metrics.SNAPSHOT_CHUNKS_DONE.labels(name).set_function(lambda: progress.last_load.chunks_done)
+    metrics.SNAPSHOT_CHUNKS.labels(name).set_function(
+        lambda: progress.last_load.chunks_done + len(progress.last_load.chunks)
+    )
+    metrics.SNAPSHOT_SECONDS_LEFT.labels(name).set_function(lambda: progress.seconds_left)
     metrics.CHECKPOINT_AGE.labels(name).set_function(lambda: time.monotonic() - progress.saved)
     metrics.IN_FLIGHT_RECORDS.labels(name).set_function(lambda: progress.in_flight_records)
     metrics.IN_FLIGHT_BYTES.labels(name).set_function(lambda: progress.in_flight_bytes)
@@ -140,9 +226,9 @@ def export(progress: Progress) -> None:
 
 
 @contextmanager
-def signals() -> Iterator[threading.Event]:
+def signals() -> Iterator[Stop]:
     """An event set by the first SIGINT or SIGTERM; the second ends the process at once."""
-    stop = threading.Event()
+    stop = Stop()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         del frame
@@ -150,6 +236,7 @@ def signals() -> Iterator[threading.Event]:
             if os.isatty(STDERR):
                 os.write(STDERR, SHOW_CURSOR)
             os._exit(128 + number)
+        stop.number = number
         stop.set()
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}

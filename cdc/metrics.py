@@ -38,6 +38,17 @@ LAG_SECONDS = Gauge(
     "The source's last operation time against the acknowledged position; rises while the stream is stuck",
     [PIPELINE],
 )
+SNAPSHOT_DOCUMENTS = Gauge("cdc_snapshot_documents", "Documents of the last load that are acknowledged", [PIPELINE])
+SNAPSHOT_ESTIMATED = Gauge(
+    "cdc_snapshot_documents_estimated",
+    "Documents that the last load will have read, by the server's estimate",
+    [PIPELINE],
+)
+SNAPSHOT_CHUNKS_DONE = Gauge("cdc_snapshot_chunks_done", "Chunks of the last load that are read in full", [PIPELINE])
+SNAPSHOT_CHUNKS = Gauge("cdc_snapshot_chunks", "Chunks of the last load, as far as it has been cut", [PIPELINE])
+SNAPSHOT_SECONDS_LEFT = Gauge(
+    "cdc_snapshot_seconds_left", "Until the load is done, by its pace; NaN while unknown, 0 without a load", [PIPELINE]
+)
 CHECKPOINTS = Counter("cdc_checkpoints_total", "Positions saved", [PIPELINE])
 CHECKPOINT_AGE = Gauge(
     "cdc_checkpoint_age_seconds", "Since the saved position was last known to be current", [PIPELINE]

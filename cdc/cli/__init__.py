@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cdc.cli import config, cursor, local, types, watch
+from cdc.cli import config, cursor, local, snapshot, types, watch
 from cdc.errors import CdcError, ExitCode
 from cdc.version import __version__
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("watch")(watch.watch)
+app.command("snapshot")(snapshot.snapshot)
 app.command("types")(types.types)
 app.command("schema")(types.schema)
 app.add_typer(cursor.app, name="cursor")

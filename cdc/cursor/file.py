@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,10 +14,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from cdc.cursor import disk
 from cdc.cursor.cursor import Cursor, WatchedSource
+from cdc.cursor.requests import Requests
 from cdc.errors import ConfigInvalid, CursorCorrupt, Fenced, StoreUnreachable
 from cdc.events import Position
 from cdc.metrics import timed
+
+LOCK_TRIES, LOCK_PAUSE = 2, 0.01
+"""How often, and after how many seconds, a lock that is held is asked for again."""
 
 
 class FileStore:
@@ -24,6 +30,7 @@ class FileStore:
 
     def __init__(self, directory: Path, name: str, source: WatchedSource) -> None:
         self.path = directory / f"{name}.json"
+        self.requests = Requests(directory, name)
         self._lock = directory / f"{name}.lock"
         self._name = name
         self._source = source
@@ -53,35 +60,45 @@ class FileStore:
             return Cursor.model_validate_json(text)
         except ValidationError as error:
             raise CursorCorrupt(
-                f"cursor {self.path} {_damage(text, error)}; it was left untouched",
+                f"cursor {self.path} {disk.damage(text, error)}; it was left untouched",
                 hint=f"restore it from a copy, or forget it with {self._reset} and load everything again",
             ) from error
 
     @timed("cursor.save")
     def save(self, position: Position) -> None:
-        """Aside, fsync, rename, fsync of the folder (I2)."""
+        """In one step (I2); a request is settled only after the position at which its load has ended is saved."""
         text = Cursor.of(self._name, self._source, position).model_dump_json(indent=2) + "\n"
-        aside = self.path.with_suffix(".json.new")
         try:
-            with aside.open("w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(self.path)
-            self._sync_folder()
+            disk.replace(self.path, text)
         except OSError as error:
             raise StoreUnreachable(
                 f"cursor {self.path} cannot be saved: {error.strerror}", hint="mend --cursor-dir or free its disk"
             ) from error
+        self.requests.settle(position.load)
 
     def forget(self) -> None:
+        """Drop the position, and with it what was asked for: the next start loads everything."""
         try:
-            self.path.unlink(missing_ok=True)
-            self._sync_folder()
+            disk.remove(self.path)
         except OSError as error:
             raise StoreUnreachable(
                 f"cursor {self.path} cannot be forgotten: {error.strerror}", hint="mend --cursor-dir or delete the file"
             ) from error
+        self.requests.clear()
+
+    @property
+    def holder(self) -> str | None:
+        """Who owns the name, in words, or None where no process does."""
+        try:
+            file = self._lock.open("rb", buffering=0)
+        except FileNotFoundError:
+            return None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _holder(file.read())
+            return None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -104,7 +121,7 @@ class FileStore:
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
             file.truncate(0)
             file.write(json.dumps(holder).encode())
         except BlockingIOError:
@@ -122,28 +139,22 @@ class FileStore:
     def _reset(self) -> str:
         return f"`cdc cursor reset --name {self._name} --cursor-dir {shlex.quote(str(self.path.parent))}`"
 
-    def _sync_folder(self) -> None:
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
 
 def names(directory: Path) -> list[str]:
     """The pipelines that have a cursor in this folder."""
     return sorted(path.stem for path in directory.glob("*.json"))
 
 
-def _damage(text: bytes, error: ValidationError) -> str:
-    try:
-        version = json.loads(text).get("version")
-    except (ValueError, AttributeError):
-        return "is cut short or is not JSON"
-    if version != 1:
-        return f"is of version {version}, and this cdc reads version 1"
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+def _lock(file: FileIO) -> None:
+    """Raises `BlockingIOError` where it is held for longer than `holder` takes to look at it."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_PAUSE)
+        else:
+            return
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _holder(text: bytes) -> str:

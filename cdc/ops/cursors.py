@@ -50,7 +50,7 @@ def show(settings: Settings) -> Iterator[str]:
 def reset(settings: Settings) -> Iterator[str | None]:
     """Forget the cursor after the block, which is told what is lost and may raise to leave everything as it is."""
     files = store(settings)
-    _require_named(settings)
+    require_named(settings)
     if not files.path.exists():
         raise ConfigInvalid(f"there is no cursor {files.path}", hint="`cdc cursor show` lists those there are")
     with files.held():
@@ -62,7 +62,7 @@ def reset(settings: Settings) -> Iterator[str | None]:
 def moved(settings: Settings, time: str) -> Iterator[str | None]:
     """Save a position at `time`, as `--time` takes it, after the block, which is told what is lost."""
     files = store(settings)
-    _require_named(settings)
+    require_named(settings)
     position = _position(time)
     with files.held():
         cursor = files.read()
@@ -80,7 +80,7 @@ def _position(time: str) -> Position:
         ) from None
 
 
-def _require_named(settings: Settings) -> None:
+def require_named(settings: Settings) -> None:
     if not settings.name and not settings.topic:
         raise ConfigInvalid(
             "--name is missing", hint="name the pipeline, or give the --collection and --topic of its watch"

@@ -71,10 +71,11 @@ class _Endpoint(BaseHTTPRequestHandler):
 
     def _readiness(self) -> None:
         missing = self.progress.missing
+        notice = {"notice": self.progress.notice} if self.progress.notice else {}
         if missing is None:
-            self._json(HTTPStatus.OK, {"status": "ready", "lag_seconds": round(self.progress.lag, 3)})
+            self._json(HTTPStatus.OK, {"status": "ready", "lag_seconds": round(self.progress.lag, 3), **notice})
         else:
-            self._json(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not ready", "missing": missing})
+            self._json(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not ready", "missing": missing, **notice})
 
     def _json(self, status: HTTPStatus, body: dict[str, object]) -> None:
         self._reply(status, "application/json", orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE))

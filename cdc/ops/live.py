@@ -1,13 +1,14 @@
-"""One live line on a terminal: rate, lag, position. None when standard error is not a terminal."""
+"""What moves while it runs: on a terminal one live line, elsewhere now and then a line of the log about a load."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from cdc.ops import loading
 from cdc.progress import Progress
 
 RATE_SECONDS = 2.0
@@ -16,17 +17,18 @@ RATE_SECONDS = 2.0
 
 @contextmanager
 def line(progress: Progress) -> Iterator[None]:
-    """Show the line, below the log, until the block ends."""
+    """Show how far it is, below the log, until the block ends."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield
+        with loading.told(progress):
+            yield
         return
-    rate = _Rate()
-    with Live(console=console, get_renderable=lambda: _text(progress, rate), refresh_per_second=4, transient=True):
+    rate = Rate()
+    with Live(console=console, get_renderable=lambda: shown(progress, rate), refresh_per_second=4, transient=True):
         yield
 
 
-class _Rate:
+class Rate:
     """Records a second, over the last window that was full."""
 
     def __init__(self) -> None:
@@ -40,12 +42,13 @@ class _Rate:
         return self.value
 
 
-def _text(progress: Progress, rate: _Rate) -> Text:
+def shown(progress: Progress, rate: Rate) -> RenderableType:
+    speed = rate.update(progress.records)
     if progress.trouble is not None:
         return Text(f"waiting: {progress.trouble}", style="yellow", no_wrap=True)
     frontier = progress.frontier
+    if frontier is not None and frontier.loading:
+        return loading.bar(progress)
     where = frontier.clock.isoformat(sep=" ") if frontier and frontier.clock else "start"
-    phase = "loading what exists, taken at" if frontier is None or frontier.loading else "at"
-    speed = rate.update(progress.records)
-    text = f"{speed:,.0f} records/s · lag {progress.lag:.0f} s · {phase} {where} · {progress.records:,} records"
+    text = f"{speed:,.0f} records/s · lag {progress.lag:.0f} s · at {where} · {progress.records:,} records"
     return Text(text, style="bold", no_wrap=True)

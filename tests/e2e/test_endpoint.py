@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pymongo import MongoClient
+from structlog.testing import capture_logs
 
+from cdc.ops import http
+from cdc.progress import Progress
 from tests.support.child import Child, cdc, running
 from tests.support.endpoint import Endpoint
 from tests.support.refusal import refusal
@@ -105,3 +108,16 @@ def test_a_port_that_is_taken_is_named() -> None:
         said = refusal(cdc("watch", "--dry-run", "--metrics-port", str(port)), 2)
     assert f"--metrics-port: cannot listen on 127.0.0.1:{port}: " in said
     assert "name a free port" in said
+
+
+def test_what_the_source_has_to_say_is_in_both_answers() -> None:
+    progress = Progress("p", trouble=None)
+    with capture_logs() as logs, http.serving(progress, "127.0.0.1", 0):
+        endpoint = Endpoint(logs[0]["address"])
+        assert "notice" not in endpoint.ready()
+        progress.notify("deletes are not seen")
+        ready = endpoint.ready()
+        assert (ready["code"], ready["notice"]) == (200, "deletes are not seen")
+        progress.trouble = "MongoDB cannot be reached"
+        ready = endpoint.ready()
+        assert (ready["code"], ready["notice"]) == (503, "deletes are not seen")

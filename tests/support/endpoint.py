@@ -12,12 +12,10 @@ from tests.support.waiting import until
 
 
 class Endpoint:
-    """Of a child started with `--metrics-port 0` and a log of JSON lines."""
+    """At an address, or of a child started with `--metrics-port 0` and a log of JSON lines."""
 
-    def __init__(self, child: Child) -> None:
-        address = until(lambda: _address(child.text) or not child.alive, what="an address in the log")
-        assert isinstance(address, str), child.text
-        self._address = address
+    def __init__(self, of: Child | str) -> None:
+        self._address = of if isinstance(of, str) else _address_of(of)
 
     def get(self, path: str) -> tuple[int, str]:
         try:
@@ -41,6 +39,12 @@ class Endpoint:
                 labels = ",".join(f"{key}={value}" for key, value in sample.labels.items() if key != "pipeline")
                 samples[sample.name + (f"{{{labels}}}" if labels else "")] = sample.value
         return samples
+
+
+def _address_of(child: Child) -> str:
+    address = until(lambda: _address(child.text) or not child.alive, what="an address in the log")
+    assert isinstance(address, str), child.text
+    return address
 
 
 def _address(log: str) -> str | None:

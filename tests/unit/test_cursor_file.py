@@ -11,7 +11,7 @@ from bson.timestamp import Timestamp
 from cdc.cursor.cursor import WatchedSource
 from cdc.cursor.file import FileStore, names
 from cdc.errors import ConfigInvalid, CursorCorrupt, Fenced, StoreUnreachable
-from cdc.events import Position
+from cdc.events import Chunk, Load, Position
 
 INFO = WatchedSource(database="raw_data_temp", collections=("info",))
 TOKEN = {"_data": "826B04535D000000142B022C0100296E5A1004", "_typeBits": b"@"}
@@ -26,14 +26,26 @@ def store(tmp_path: Path) -> FileStore:
     "position",
     [
         Position.of_token(TOKEN),
-        replace(Position.of_token(TOKEN), loading=True),
-        Position(time=Timestamp(1795445597, 20)),
+        replace(Position.of_token(TOKEN), load=Load()),
+        replace(
+            Position.of_token(TOKEN), load=Load("20261124", None, "{}", (Chunk("a", "u", b"\xff\0", b"\xfe", b"~"),))
+        ),
+        replace(Position.of_token(TOKEN), load=Load("20261124", ("a",), None, (), 3, 7, 8, 2, "done")),
+        Position(time=Timestamp(1795445597, 20), marks=b"\x05\0\0\0\0"),
         Position({"_data": "some other form"}),
     ],
 )
 def test_a_saved_position_comes_back_whole(store: FileStore, position: Position) -> None:
     store.save(position)
     assert store.load() == position
+
+
+def test_a_cursor_of_before_loads_could_be_gone_on_with_begins_its_load_anew(store: FileStore) -> None:
+    store.save(Position(time=Timestamp(1795445597, 20), load=Load()))
+    older = json.loads(store.path.read_text())
+    del older["load"], older["marks"]
+    store.path.write_text(json.dumps(older))
+    assert store.load() == Position(time=Timestamp(1795445597, 20), load=Load())
 
 
 def test_nothing_saved_is_none(store: FileStore) -> None:

@@ -1,0 +1,69 @@
+"""`cdc snapshot`."""
+
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from cdc.cli import options
+from cdc.errors import ConfigInvalid
+
+DO = "What to do instead"
+
+
+def snapshot(
+    list_: Annotated[
+        bool, Option("--list", metavar="", help="Print the loads that run, wait or ran last.", rich_help_panel=DO)
+    ] = False,
+    cancel: Annotated[
+        bool,
+        Option("--cancel", metavar="", help="Cancel what was asked for and is not done yet.", rich_help_panel=DO),
+    ] = False,
+    collection: options.Collection = None,
+    database: options.Database = None,
+    mongo_uri: options.MongoUri = None,
+    data_type: options.DataType = None,
+    match: options.Match = None,
+    where: options.Where = None,
+    increment_field: options.IncrementField = None,
+    parallel: options.Parallel = None,
+    max_rate: options.MaxRate = None,
+    read_preference: options.ReadPreference = None,
+    snapshot_round_ms: options.SnapshotRoundMs = None,
+    full_document: options.FullDocument = None,
+    before: options.Before = None,
+    tombstones: options.Tombstones = None,
+    topic: options.Topic = None,
+    bootstrap_servers: options.BootstrapServers = None,
+    no_create_topics: options.NoCreateTopics = None,
+    dead_letter_topic: options.DeadLetterTopic = None,
+    ddl_topic: options.DdlTopic = None,
+    config: options.Config = None,
+    name: options.Name = None,
+    cursor_dir: options.CursorDir = None,
+    on_history_lost: options.OnHistoryLost = None,
+    startup_timeout: options.StartupTimeout = None,
+    metrics_port: options.MetricsPort = None,
+    log_format: options.LogFormat = None,
+    debug: options.Debug = None,
+) -> None:
+    """Send the documents of a pipeline again, all of them or with --where some, while its changes go on.
+
+    Name the pipeline as its `cdc watch` is named: by --collection and --topic, or by --name. Where that watcher runs,
+    it does the work by its own settings, and this command takes only --collection and --where, and shows how far it
+    is. Where none runs, this command does the work, passes on the changes since the saved position, and ends.
+    """
+    settings = options.settings(locals())
+    from cdc import app  # noqa: PLC0415 - `cdc --help` stays fast
+    from cdc.ops import snapshots  # noqa: PLC0415
+
+    if list_ and cancel:
+        raise ConfigInvalid("--list and --cancel: one looks, the other acts", hint="drop one of them")
+    if list_:
+        lines = snapshots.listed(settings)
+    elif cancel:
+        lines = snapshots.cancel(settings)
+    else:
+        lines = iter([app.snapshot(settings)])
+    for line in lines:
+        typer.echo(line)
