@@ -1,10 +1,8 @@
 """How `cdc watch` begins, what it reads, and how it ends."""
 
 import json
-import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +12,10 @@ from pymongo import MongoClient
 from tests.support import topic as topics
 from tests.support.child import cdc, running
 from tests.support.endpoint import Endpoint
+from tests.support.suspending import suspended
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from cdc.local.server import Server
     from cdc.local.stack import Stack
 
 pytestmark = pytest.mark.servers
@@ -50,17 +48,6 @@ def test_a_signal_drains_and_saves(
         assert cdc(*args, "--once", env=servers).returncode == 0
         keys = [record.value["key"]["_id"] for record in topics.read(kafka, topic)]
         assert sorted(keys) == list(range(5000)), "each once, none missing"
-
-
-@contextmanager
-def suspended(server: "Server") -> Iterator[None]:
-    """A server that is there and does nothing."""
-    assert server.pid is not None
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
 
 
 def test_a_second_signal_ends_it_at_once(

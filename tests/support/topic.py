@@ -89,6 +89,11 @@ def rendered(documents: Iterable[Mapping[str, Any]]) -> list[Any]:
     return sorted(_rendered(documents), key=repr)
 
 
+def rendered_in_order(documents: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """The same in the order in which they come."""
+    return list(_rendered(documents))
+
+
 def differences(records: Iterable[Consumed], documents: Iterable[Mapping[str, Any]]) -> list[Any]:
     """Documents that only the topic or only the collection has; empty when they are equal."""
     topic = {repr(doc) for doc in last_documents(records).values()}
@@ -116,6 +121,20 @@ def out_of_order(records: Iterable[Consumed]) -> list[bytes]:
             wrong.append(record.key)
         newest[record.key] = ts
     return wrong
+
+
+def stale_reads(records: Iterable[Consumed]) -> list[bytes]:
+    """Keys of documents that were read, but stand in their partition after a newer record of them."""
+    newest: dict[bytes, tuple[int, int]] = {}
+    stale = []
+    for record in records:
+        if record.raw is None:
+            continue
+        known = newest.get(record.key, (0, 0))
+        if record.value["op"] == "read" and record.ts < known:
+            stale.append(record.key)
+        newest[record.key] = max(known, record.ts)
+    return stale
 
 
 def _rendered(documents: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
