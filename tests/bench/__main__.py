@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.bench import drain, latency, machine, memory
+from tests.bench import drain, latency, machine, memory, snapshot
 from tests.bench.ground import ground
 from tests.bench.results import Results
 
@@ -15,7 +15,7 @@ FILE = Path(__file__).with_name("RESULTS.md")
 def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    events, times, seconds = (20_000, 1, 5) if arguments.quick else (200_000, 3, 30)
+    events, count, times, seconds = (20_000, 30_000, 1, 5) if arguments.quick else (200_000, 300_000, 3, 30)
     load = machine.load()
     _tell("starting servers")
     with ground() as measuring:
@@ -26,8 +26,14 @@ def main() -> int:
         for each in drain.rounds(measuring, events, times):
             _tell(f"bare {each.bare.rate:,.0f}/s, cdc {each.cdc.rate:,.0f}/s")
             rounds.append(each)
+        loads = []
+        _tell(f"first load of {count:,} documents, {times} times")
+        for loaded in snapshot.rounds(measuring, count, times):
+            told = ", ".join(f"{run.rate:,.0f}/s with {lanes} at once" for lanes, run in loaded.cdc.items())
+            _tell(f"bare {loaded.bare.rate:,.0f}/s, cdc {told}")
+            loads.append(loaded)
         _tell("1,000 documents of 1 MB")
-        results = Results(events, rounds, waits, seconds, memory.peak(measuring))
+        results = Results(events, rounds, count, loads, waits, seconds, memory.peak(measuring))
         text = results.text(
             command="python -m tests.bench --quick" if arguments.quick else "make bench",
             machine=machine.machine(),

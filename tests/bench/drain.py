@@ -39,28 +39,28 @@ def rounds(ground: Ground, events: int, times: int) -> Iterator[Round]:
     uri = ground.env["CDC_MONGO__URI"]
     for _ in range(times):
         command = [sys.executable, "-m", bare.__name__, uri, DATABASE, collection.name, position, str(events)]
-        alone = _bare(measured(command, ground.empty(), ground.env), events)
+        alone = bare_of(measured(command, ground.empty(), ground.env), events)
         topic = ground.topic({"message.timestamp.type": "LogAppendTime"})
         used = ground.drain(collection.name, topic, cursors)
-        yield Round(alone, _drained(used, _appended(ground, topic, events)))
+        yield Round(alone, drained(used, appended(ground, topic, events)))
 
 
-def _bare(used: Used, events: int) -> Drained:
+def bare_of(used: Used, events: int) -> Drained:
     told = json.loads(used.output)
     timed, first, last = told["timed"], told["first"], told["last"]
     return Drained(timed / (last - first), first - used.started, used.cpu_s / events * 1e6, used.peak_bytes)
 
 
-def _drained(used: Used, appended: list[int]) -> Drained:
+def drained(used: Used, times_ms: list[int]) -> Drained:
     """The records that the broker appended after the first batch, in the time between the first and the last."""
-    first, last = appended[0], appended[-1]
-    timed = len(appended) - appended.count(first)
+    first, last = times_ms[0], times_ms[-1]
+    timed = len(times_ms) - times_ms.count(first)
     return Drained(
-        timed / (last - first) * 1e3, first / 1e3 - used.started, used.cpu_s / len(appended) * 1e6, used.peak_bytes
+        timed / (last - first) * 1e3, first / 1e3 - used.started, used.cpu_s / len(times_ms) * 1e6, used.peak_bytes
     )
 
 
-def _appended(ground: Ground, topic: str, events: int) -> list[int]:
+def appended(ground: Ground, topic: str, events: int) -> list[int]:
     """When the broker appended each record, in milliseconds since 1970; raises unless every document is there once."""
     times: list[int] = []
     keys: set[bytes] = set()

@@ -1,14 +1,16 @@
 """The table of what was measured, and whether it is enough."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
 
 from tests.bench.drain import Drained, Round
 from tests.bench.latency import RATE, Latency
+from tests.bench.snapshot import LANES, Loaded
 
 SHARE, DRAIN_MB, LARGE_MB = 0.45, 150, 250
+LOAD_SHARE, LOAD_MB = 0.25, 200
 
 ROWS: dict[str, tuple[Callable[[Drained], float], str]] = {
     "events a second": (lambda run: run.rate, ",.0f"),
@@ -38,6 +40,15 @@ nothing. `cdc` is `cdc watch --once` with default settings (acks=all, idempotent
 topic of one partition. Events a second are those after the first reply (`bare`) or the first batch in the topic (`cdc`,
 by the time at which the broker appended it) until the last. The topic holds each document once. CPU and peak memory are
 those of the whole process, its start included.
+
+## First load of {documents:,} documents
+
+| | {numbers} | median |
+|---|{dashes}---|
+{loads}
+
+The same documents, in a collection. `bare` is PyMongo's `find_raw_batches`, which decodes nothing and sends nothing;
+`cdc` is a first `cdc watch --once` with `--parallel` 1 and 2. Figures as above.
 
 ## Latency and large documents
 
@@ -69,6 +80,8 @@ class Results:
 
     events: int
     rounds: Sequence[Round]
+    documents: int
+    loads: Sequence[Loaded]
     latency: Latency
     seconds: int
     large_bytes: int
@@ -79,9 +92,14 @@ class Results:
         share = median(round_.cdc.rate for round_ in self.rounds) / alone
         peak = max(round_.cdc.peak_bytes for round_ in self.rounds) / 1e6
         large = self.large_bytes / 1e6
+        lanes = max(LANES)
+        load_share = median(load.cdc[lanes].rate for load in self.loads) / median(load.bare.rate for load in self.loads)
+        load_peak = max(run.peak_bytes for load in self.loads for run in load.cdc.values()) / 1e6
         return [
             Bar(f"drain against the bare reader: at least {SHARE}", share, ".2f", share >= SHARE),
             Bar(f"memory of the drain: under {DRAIN_MB} MB", peak, ".0f", peak < DRAIN_MB),
+            Bar(f"load against the bare find: at least {LOAD_SHARE}", load_share, ".2f", load_share >= LOAD_SHARE),
+            Bar(f"memory of the load: under {LOAD_MB} MB", load_peak, ".0f", load_peak < LOAD_MB),
             Bar(f"memory with documents of 1 MB: under {LARGE_MB} MB", large, ".0f", large < LARGE_MB),
         ]
 
@@ -97,20 +115,28 @@ class Results:
             events=self.events,
             numbers=" | ".join(f"round {number + 1}" for number in range(len(self.rounds))),
             dashes="---|" * len(self.rounds),
-            drain="\n".join(self._rows()),
+            drain="\n".join(
+                _rows({"bare": [each.bare for each in self.rounds], "cdc": [each.cdc for each in self.rounds]})
+            ),
+            documents=self.documents,
+            loads="\n".join(
+                _rows(
+                    {
+                        "bare": [each.bare for each in self.loads],
+                        **{f"cdc, {lanes} at once": [each.cdc[lanes] for each in self.loads] for lanes in LANES},
+                    }
+                )
+            ),
             rate=RATE,
             seconds=self.seconds,
             latency=self.latency,
             large=self.large_bytes / 1e6,
         )
 
-    def _rows(self) -> list[str]:
-        rows = []
-        for what, (figure, form) in ROWS.items():
-            for who, runs in (
-                ("bare", [each.bare for each in self.rounds]),
-                ("cdc", [each.cdc for each in self.rounds]),
-            ):
-                figures = [*map(figure, runs), median(map(figure, runs))]
-                rows.append(f"| {who}: {what} | {' | '.join(f'{number:{form}}' for number in figures)} |")
-        return rows
+
+def _rows(runs: Mapping[str, Sequence[Drained]]) -> Iterator[str]:
+    """A row for each figure and each of those who ran."""
+    for what, (figure, form) in ROWS.items():
+        for who, each in runs.items():
+            figures = [*map(figure, each), median(map(figure, each))]
+            yield f"| {who}: {what} | {' | '.join(f'{number:{form}}' for number in figures)} |"
