@@ -160,7 +160,7 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None])
             images,
             name=name,
             loads=loads(settings),
-            polls=Polls(settings.increment_field, settings.where_text, settings.poll_interval, settings.poll_lag),
+            polls=polls(settings),
             requests=requests,
             notify=notify,
         ),
@@ -188,6 +188,13 @@ def loads(settings: Settings) -> Loads:
         settings.read_preference,
         settings.snapshot_round_ms / 1000,
     )
+
+
+def polls(settings: Settings) -> Polls | None:
+    """How a server without change streams is asked, where it can be."""
+    if settings.increment_field is None:
+        return None
+    return Polls(settings.increment_field, settings.where_text, settings.poll_interval, settings.poll_lag)
 
 
 def ahead(settings: Settings) -> list[str]:

@@ -55,7 +55,7 @@ def connect(
         SourceUnreachable: an SRV name that DNS does not resolve.
     """
     uri, options = settings.connection()
-    where = f"MongoDB at {_hosts(settings)}"
+    where = f"MongoDB at {hosts(settings)}"
     try:
         with translated(settings):
             return MongoClient(uri, appname=app[:128], event_listeners=list(listeners), **options)
@@ -106,7 +106,7 @@ def translate(error: PyMongoError, settings: MongoSettings, *, filtered_by: str 
 
     `filtered_by` is the option with the user's filter, where the command had one: what is refused then is the filter.
     """
-    where = f"MongoDB at {_hosts(settings)}"
+    where = f"MongoDB at {hosts(settings)}"
     if isinstance(error, OperationFailure):
         return _refusal(error, where, settings.database, filtered_by)
     if isinstance(error, ConfigurationError):
@@ -181,5 +181,6 @@ def _reason(error: ServerSelectionTimeoutError) -> str:
     return f" ({', '.join(filter(None, found.groups()))})" if found else ""
 
 
-def _hosts(settings: MongoSettings) -> str:
+def hosts(settings: MongoSettings) -> str:
+    """Where it is, as errors name it."""
     return ", ".join(settings.addresses())

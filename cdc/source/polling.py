@@ -7,7 +7,6 @@ from datetime import UTC
 
 from bson.timestamp import Timestamp
 
-from cdc.errors import ConfigInvalid
 from cdc.events import Batch, Load, Namespace, Position
 from cdc.source.change_stream import Scope
 from cdc.source.collections import plain, require_field
@@ -25,7 +24,7 @@ Wanted = Callable[[Load | None], Load | None]
 class Polls:
     """By which `field` a collection is polled, every so many seconds, and how far back for what was written late."""
 
-    field: str | None
+    field: str
     where: str | None
     interval: float
     lag: float
@@ -35,17 +34,6 @@ class Poller:
     """Loads what exists, then polls. Its positions have the server's wall clock for a time."""
 
     def __init__(self, database: Database, scope: Scope, polls: Polls, batch_size: int) -> None:
-        if polls.field is None:
-            raise ConfigInvalid(
-                "this MongoDB is a standalone server, which has no change streams",
-                hint="poll it with --increment-field FIELD, or make it a replica set of one: start mongod with "
-                "--replSet rs0, then run rs.initiate() in mongosh",
-            )
-        if scope.match is not None:
-            raise ConfigInvalid(
-                "--match: a standalone server is polled, and has no change events to filter",
-                hint="filter its documents with --where",
-            )
         self._database = database
         self._scope = scope
         self._polls = polls

@@ -15,7 +15,7 @@ from cdc.events import CANCELLED, FIRST_LOAD, Batch, Load, Namespace, Position, 
 from cdc.source.change_stream import ChangeStream, Images, Scope
 from cdc.source.collections import require_plain
 from cdc.source.cursors import Database, ReplyTap
-from cdc.source.mongo import Server, connect, translate, translated
+from cdc.source.mongo import Server, connect, hosts, translate, translated
 from cdc.source.polling import Poller, Polls
 from cdc.source.snapshot import Loader, Loads
 
@@ -28,8 +28,8 @@ ASK_SECONDS = 0.25
 class MongoSource:
     """Implements `pipeline.Source`.
 
-    `requests` gives the loads that are asked for and have not ended; `notify` takes what users should know of this
-    source, in words.
+    `polls` is how a server without change streams is asked, None where it cannot be. `requests` gives the loads that
+    are asked for and have not ended; `notify` takes what users should know of this source, in words.
     """
 
     def __init__(  # noqa: PLR0913 - keywords, one for each thing it follows
@@ -40,7 +40,7 @@ class MongoSource:
         *,
         name: str,
         loads: Loads,
-        polls: Polls,
+        polls: Polls | None,
         requests: Callable[[], Sequence[Request]],
         notify: Callable[[str], None],
     ) -> None:
@@ -167,6 +167,17 @@ class MongoSource:
         return Load(first.id, first.collections or None, first.where, ended=ended)
 
     def _poll(self, start: Position) -> Iterator[Batch]:
+        if self._polls is None:
+            raise ConfigInvalid(
+                f"MongoDB at {hosts(self._settings)} is a standalone server, which has no change streams",
+                hint="poll it with --increment-field FIELD, or make it a replica set of one: start mongod with "
+                "--replSet rs0, then run rs.initiate() in mongosh",
+            )
+        if self._scope.match is not None:
+            raise ConfigInvalid(
+                "--match: a standalone server is polled, and has no change events to filter",
+                hint="filter its documents with --where",
+            )
         poller = Poller(self._database, self._scope, self._polls, self._settings.batch_size)
         self._notify(poller.blind)
         yield from poller.read(start, self._loader("local"), self._wanted, self._pause)
