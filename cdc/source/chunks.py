@@ -16,8 +16,8 @@ MOST_CHUNKS = 256
 SAMPLES = 10
 """For each chunk; the more, the more alike the chunks."""
 
-SAMPLED_SHARE = 0.04
-"""From a twentieth of the collection on, the server samples by reading all of it:
+SAMPLED_SHARE, FEW = 0.04, 100
+"""From a twentieth of the collection on, and of so few documents, the server samples by reading all of it:
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sample/#behavior"""
 
 SAMPLING_MS = 500
@@ -55,7 +55,7 @@ def plan(database: Database, collection: str, size: Size) -> tuple[Chunk, ...]:
     """Chunks in order of `_id` that together are the whole collection, whatever was sampled: both ends are open."""
     wanted = max(ceil(size.documents / CHUNK_DOCUMENTS), ceil(size.nbytes / CHUNK_BYTES))
     most = int(size.documents * SAMPLED_SHARE)
-    count = max(1, min(wanted, MOST_CHUNKS, most))
+    count = max(1, min(wanted, MOST_CHUNKS, most)) if size.documents > FEW else 1
     samples = min(count * SAMPLES, most)
     bounds = _bounds(database, collection, samples, count) if count > 1 else []
     lowers, uppers = [None, *bounds], [*bounds, None]

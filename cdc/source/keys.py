@@ -66,13 +66,8 @@ class Order:
 
     def find(self) -> dict[str, Any]:
         """The command that gives the keys."""
-        if self._chunk.field == "_id":
-            found = self._by_id()
-        elif self._indexed and not self._where:
-            found = self._by_index()
-        else:
-            found = self._by_sorting()
-        return {**found, "readConcern": self._concern}
+        found = self._by_id() if self._chunk.field == "_id" else self._by_field()
+        return {"aggregate": self._chunk.collection, **found, "allowDiskUse": True, "readConcern": self._concern}
 
     def keys(self, raw: bytes) -> Iterator[Key]:
         """What a reply of that command says."""
@@ -97,37 +92,20 @@ class Order:
             {"$sort": {"_id": 1}},
             {"$project": {"_id": 1}},
         ]
-        return {"aggregate": self._chunk.collection, "pipeline": pipeline, "allowDiskUse": True}
+        return {"pipeline": pipeline}
 
-    def _by_index(self) -> dict[str, Any]:
+    def _by_field(self) -> dict[str, Any]:
+        """With an index the server skips what is done, key by key; a `min` would pass over a field that is an array."""
         order = {self._chunk.field: 1, "_id": 1}
-        found: dict[str, Any] = {
-            "find": self._chunk.collection,
-            "projection": {"_id": 1, "k": {"$meta": "sortKey"}},
-            "sort": order,
-            "hint": order,
-            "collation": SIMPLE,
-            "allowDiskUse": True,
-        }
-        if self.after:
-            (place,) = fields(self.after)
-            found["min"] = RawBSONDocument(joined(zip(order, fields(place.value), strict=True)))
-        return found
-
-    def _by_sorting(self) -> dict[str, Any]:
         pipeline: list[dict[str, Any]] = [
             *([{"$match": self._where}] if self._where else []),
-            {"$sort": {self._chunk.field: 1, "_id": 1}},
+            {"$sort": order},
             {"$project": {"_id": 1, "k": {"$meta": "sortKey"}}},
         ]
         if self.after:
             pipeline.append({"$match": {"$expr": {"$gt": ["$k", _literal(self.after)]}}})
-        return {
-            "aggregate": self._chunk.collection,
-            "pipeline": pipeline,
-            "collation": SIMPLE,
-            "allowDiskUse": True,
-        }
+        hint = {"hint": order} if self._indexed and not self._where else {}
+        return {"pipeline": pipeline, "collation": SIMPLE, **hint}
 
 
 def indexed(database: Database, collection: str, field: str) -> bool:

@@ -17,8 +17,8 @@ from cdc.source.raw import DOCUMENT, Field, fields, joined
 from cdc.source.seen import Seen
 
 TYPES = {
-    1: "number", 16: "number", 18: "number", 19: "number", 2: "string", 14: "string", 5: "binData", 7: "objectId",
-    8: "bool", 9: "date", 17: "timestamp",
+    1: "number", 16: "number", 18: "number", 19: "number", 2: "string", 5: "binData", 7: "objectId", 8: "bool",
+    9: "date", 17: "timestamp",
 }  # fmt: skip
 """The types that can grow, by their BSON number, as `$type` names them."""
 

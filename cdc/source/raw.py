@@ -72,10 +72,10 @@ def split(raw: bytes) -> list[bytes]:
 def fields(raw: bytes, start: int = 0) -> Iterator[Field]:
     """The fields of the document at `start`, or of an array; `SourceUnreachable` where it is malformed."""
     try:
-        end, pos = start + _length(raw, start)[0] - 1, start + 4
+        end, pos = min(start + _length(raw, start)[0] - 1, len(raw)), start + 4
         while pos < end:
             stop = raw.index(0, pos + 1)
-            kind, name, pos = raw[pos], raw[pos + 1 : stop], _end(raw, raw[pos], stop + 1)
+            kind, name, pos = raw[pos], raw[pos + 1 : stop], _within(_end(raw, raw[pos], stop + 1), stop, end)
             yield Field(kind, name, raw[stop + 1 : pos])
     except (error, IndexError, KeyError, ValueError) as reason:
         raise SourceUnreachable(
@@ -102,6 +102,13 @@ def found_at(document: bytes, path: str) -> Field | None:
     return None
 
 
+def _within(pos: int, start: int, end: int) -> int:
+    """The end of a value, which a broken length puts elsewhere."""
+    if not start < pos <= end:
+        raise ValueError(pos)
+    return pos
+
+
 def _end(raw: bytes, kind: int, pos: int) -> int:
     if kind in _FIXED:
         return pos + _FIXED[kind]
@@ -122,7 +129,7 @@ class ReplySize:
     def learn(self, raw: bytes) -> int:
         """From the documents of a reply, or of an empty one nothing; gives `documents`, of `nbytes` together."""
         if raw and (self.documents < self._most or len(raw) > REPLY_BYTES):
-            count = len(documents(raw))
+            count = len(documents(raw)) or 1
             self.documents = max(1, min(self._most, count * REPLY_BYTES // len(raw)))
             self.nbytes = max(1, self.documents * len(raw) // count)
         return self.documents

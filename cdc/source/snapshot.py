@@ -93,16 +93,16 @@ class Loader:
             yield b"", "", replace(load, ended=DONE)
             return
         collection = load.chunks[0].collection
-        reading, fruitful = self._turned_to(collection, load, at), False
+        reading = self._turned_to(collection, load, at)
         try:
             for raw, now in reading.read(load, self._concern(at), self._pace.round()):
-                fruitful = True
+                self._fruitless = 0
                 yield raw, collection, now
         except OperationFailure as error:
             if error.code not in UNREADABLE:
                 raise
             log.debug("not readable at this time any more", collection=collection, code=error.code)
-            self._count_fruitless(fruitful=fruitful)
+            self._count_fruitless()
 
     def close(self) -> None:
         if self._reading is not None:
@@ -176,8 +176,8 @@ class Loader:
         times = {"snapshot": {"atClusterTime": at}, "majority": {"afterClusterTime": at}, "local": {}}
         return {"level": self._level, **times[self._level]}
 
-    def _count_fruitless(self, *, fruitful: bool) -> None:
-        self._fruitless = 0 if fruitful else self._fruitless + 1
+    def _count_fruitless(self) -> None:
+        self._fruitless += 1
         if self._fruitless > MOST_FRUITLESS:
             raise SourceUnreachable(
                 f"MongoDB cannot read {self._scope.database} at the time that its changes have got to",
