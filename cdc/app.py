@@ -14,7 +14,7 @@ from bson.timestamp import Timestamp
 from cdc import metrics
 from cdc.config import Settings, find_data_type
 from cdc.cursor.memory import MemoryStore
-from cdc.encode import Encoder
+from cdc.encode import ENCODER, Encoder
 from cdc.encode.dead_letter import letter
 from cdc.events import Position
 from cdc.ops import cursors, http, live, logs
@@ -131,7 +131,7 @@ def first(settings: Settings) -> Position:
 def export(progress: Progress) -> None:
     """Let the gauges read the pipeline's progress whenever they are scraped."""
     name = progress.name
-    metrics.BUILD.labels(__version__, "pure").set(1)
+    metrics.BUILD.labels(__version__, ENCODER).set(1)
     metrics.LAG_SECONDS.labels(name).set_function(lambda: progress.lag)
     metrics.CHECKPOINT_AGE.labels(name).set_function(lambda: time.monotonic() - progress.saved)
     metrics.IN_FLIGHT_RECORDS.labels(name).set_function(lambda: progress.in_flight_records)

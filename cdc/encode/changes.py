@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from cdc.encode import walked
+from cdc.encode.compiled import native
 from cdc.encode.keys import quick_key
-from cdc.encode.record import NULL, Fields, Origin, Record, clock, namespace, opening, section
+from cdc.encode.record import NULL, Fields, Native, Origin, Record, clock, namespace, opening, section
 from cdc.encode.relaxed import dumps
-from cdc.events import DOCUMENT_OPERATIONS, Operation, Rejected
+from cdc.events import DOCUMENT_OPERATIONS, Namespace, Operation, Rejected
 
 _UPDATE = Operation.UPDATE
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - decoded dates are naive and UTC
@@ -36,6 +37,18 @@ class Changes:
     def record(self, raw: bytes, fields: Fields) -> tuple[Record, int]:
         form = self._document if fields["operationType"] in DOCUMENT_OPERATIONS else self._collection
         return form(raw, fields)
+
+    def native(self, *, shared: bool) -> Native:
+        return native.Changes(
+            found=self._found,
+            stored=self._stored,
+            sent=self._sent,
+            none=self._none,
+            before=self._before,
+            shared=shared,
+            namespace=Namespace,
+            operation=Operation,
+        )
 
     def walk(self, raw: bytes) -> Fields:
         return walked.event(raw)
