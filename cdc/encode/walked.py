@@ -77,7 +77,7 @@ def remains(raw: bytes) -> Remains:
 def _text(fields: object, *path: str) -> str | None:
     for name in path:
         fields = fields.get(name) if isinstance(fields, dict) else None
-    return fields if isinstance(fields, str) else None
+    return fields if type(fields) is str else None  # `Code` is one too
 
 
 def _decode(fields: bytes) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from cdc import CollectionEvent, Envelope
-from cdc.encode import Encoder
 from cdc.encode.pure import RELAXED
 from cdc.encode.relaxed import OPTIONS, dumps, loses
 from cdc.errors import UnknownOperation
 from cdc.events import Batch, Namespace, Position
 from tests.property.bson_values import Value, document, documents, modern_documents, sections, string
+from tests.support.twins import Twins
 
 thorough = settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ID: tuple[str, Value] = ("_id", (0x10, pack("<i", 1)))
@@ -30,8 +30,8 @@ def typed(value: object) -> object:
     return type(value).__name__, repr(value)
 
 
-def encoder() -> Encoder:
-    return Encoder(name="p", version="1", full_document="lookup", before="required")
+def encoder() -> Twins:
+    return Twins(name="p", version="1", full_document="lookup", before="required")
 
 
 @thorough

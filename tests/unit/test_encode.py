@@ -10,9 +10,9 @@ import pytest
 from bson import Binary, Int64, ObjectId, Timestamp
 
 from cdc import CollectionEvent, Envelope
-from cdc.encode import Encoder
 from cdc.errors import UnknownOperation
 from cdc.events import Batch, Namespace, Operation, Position, Records
+from tests.support.twins import Twins
 
 OID = ObjectId("6b04567bf14be49f4826a13d")
 KEY = b'{"_id":{"$oid":"6b04567bf14be49f4826a13d"}}'
@@ -20,8 +20,8 @@ CLOCK = b'"ts":{"t":1795446394,"i":2},"ts_ms":1795446394497'
 PIPELINE = b'"name":"p","version":"1.0"'
 
 
-def encoder(full_document: str = "lookup", before: str = "off") -> Encoder:
-    return Encoder(name="p", version="1.0", full_document=full_document, before=before)
+def encoder(full_document: str = "lookup", before: str = "off") -> Twins:
+    return Twins(name="p", version="1.0", full_document=full_document, before=before)
 
 
 def event(operation: str, **fields: object) -> dict[str, Any]:
@@ -36,11 +36,11 @@ def event(operation: str, **fields: object) -> dict[str, Any]:
     }
 
 
-def encode(*events: dict[str, Any], by: Encoder | None = None) -> Records:
+def encode(*events: dict[str, Any], by: Twins | None = None) -> Records:
     return (by or encoder()).encode(Batch(b"".join(map(bson.encode, events)), Position()))
 
 
-def one(sent: dict[str, Any], by: Encoder | None = None) -> bytes:
+def one(sent: dict[str, Any], by: Twins | None = None) -> bytes:
     records = encode(sent, by=by)
     assert records.rejected == []
     (value,) = records.values
