@@ -79,6 +79,11 @@ def test_a_value(kind: int, value: bytes, text: str) -> None:
     assert f'"after":{{"_id":1,"v":{text}}},"before"' in written.decode()
 
 
+def test_options_of_a_regular_expression_that_cannot_be_sorted() -> None:
+    (rejected,) = encode(document(ONE + b"\x0bv\0a\0\xc3\xbci\0")).rejected
+    assert "utf-8" in rejected.reason
+
+
 @needs_both
 def test_rust_writes_every_type_but_the_rarest() -> None:
     raw = [document(ONE + bytes([kind]) + b"v\0" + value) for kind, value, _ in VALUES]

@@ -171,11 +171,12 @@ impl<'a> Writer<'a> {
                 json::wrap(out, "$numberDecimal", |out| json::text(out, &value.to_string()))
             }
             RawBsonRef::RegularExpression(value) => {
-                let mut options: Vec<char> = value.options.as_str().chars().collect();
+                let mut options = value.options.as_str().as_bytes().to_vec();
                 if !KEY {
                     options.sort_unstable();
                 }
-                json::regex(out, value.pattern.as_str(), &String::from_iter(options));
+                let options = str::from_utf8(&options).map_err(|_| Odd)?;
+                json::regex(out, value.pattern.as_str(), options);
             }
             RawBsonRef::MinKey => self.put(b"{\"$minKey\":1}"),
             RawBsonRef::MaxKey => self.put(b"{\"$maxKey\":1}"),
