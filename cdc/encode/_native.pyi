@@ -12,6 +12,7 @@ class Changes(_Walk):
     def __init__(
         self,
         *,
+        dialect: str,
         found: bytes,
         stored: bytes,
         sent: bytes,
@@ -26,6 +27,7 @@ class Rows(_Walk):
     def __init__(
         self,
         *,
+        dialect: str,
         head: bytes,
         tail: bytes,
         ms: int,

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from cdc.encode import walked
 from cdc.encode.compiled import native
+from cdc.encode.dialects import DIALECTS
 from cdc.encode.keys import quick_key
 from cdc.encode.record import NULL, Fields, Native, Origin, Record, clock, namespace, opening, section
 from cdc.encode.relaxed import dumps
@@ -22,11 +23,15 @@ _USER_DATA = re.compile(rb"\x03(?:%b)\x00" % b"|".join(sorted(map(str.encode, wa
 
 
 class Changes:
-    """The events of a stream that was opened with the images of the options `full_document` and `before`."""
+    """The events of a stream that was opened with the images of the options `full_document` and `before`.
+
+    The documents are written in the `dialect` of that name.
+    """
 
     after = "fullDocument"
 
-    def __init__(self, origin: Origin, *, full_document: str, before: str) -> None:
+    def __init__(self, origin: Origin, *, full_document: str, before: str, dialect: str) -> None:
+        self._dialect = dialect
         self._closing = origin.closing()
         self._sent, self._stored, self._latest, self._none = (
             origin.closing(snapshot=False, image=image) for image in ("event", "stored", "latest", "none")
@@ -40,6 +45,7 @@ class Changes:
 
     def native(self, *, shared: bool) -> Native:
         return native.Changes(
+            dialect=self._dialect,
             found=self._found,
             stored=self._stored,
             sent=self._sent,
@@ -51,7 +57,7 @@ class Changes:
         )
 
     def walk(self, raw: bytes) -> Fields:
-        return walked.event(raw)
+        return walked.event(raw, DIALECTS[self._dialect])
 
     def start(self, raw: bytes) -> int:
         """Behind the random bytes of the collection's UUID, which may look like anything."""

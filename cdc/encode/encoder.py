@@ -1,9 +1,9 @@
 """Batches of raw BSON into columns of records.
 
 The walk in Rust (`compiled`) makes them all but those of odd events, which it hands back; where it was not built, all
-come the same way. Each is decoded in C and written by orjson (`relaxed`); one for which that would lose something is
-read again by the walk over its bytes (`walked`, `pure`), which defines the output. Both give the same fields to the
-same form.
+come the same way. Each is decoded in C and written by orjson (`relaxed`); one for which that would lose something, and
+any in another dialect, is read by the walk over its bytes (`walked`, `pure`), which defines the output. Both give the
+same fields to the same form.
 """
 
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from bson.errors import BSONError
 
 from cdc.encode.changes import Changes
 from cdc.encode.compiled import ENCODER
+from cdc.encode.elements import unencodable
 from cdc.encode.fitting import Refusal, misfit
 from cdc.encode.keys import within
-from cdc.encode.pure import unencodable
 from cdc.encode.record import Form, Origin, Record
 from cdc.encode.relaxed import decode, loses
 from cdc.encode.rows import Rows
@@ -34,7 +34,7 @@ class Encoder:
 
     `full_document` and `before` are the images the stream was opened with, as the options name them. With `shared`,
     the keys tell collections apart that share a topic (I4). `refusal` rejects documents that do not fit a data type.
-    `native` is whether the walk in Rust makes the records.
+    `dialect` names the one that documents are written in. `native` is whether the walk in Rust makes the records.
     """
 
     def __init__(  # noqa: PLR0913 - keywords, one for each thing it follows
@@ -46,13 +46,15 @@ class Encoder:
         before: str,
         shared: bool = False,
         refusal: Refusal | None = None,
+        dialect: str = "relaxed",
         native: bool = ENCODER == "native",
     ) -> None:
         self._origin = Origin(name, version)
         self._shared = shared
         self._refusal = refusal
         self._native = native
-        self._changes = Changes(self._origin, full_document=full_document, before=before)
+        self._dialect = dialect
+        self._changes = Changes(self._origin, full_document=full_document, before=before, dialect=dialect)
 
     def encode(self, batch: Batch) -> Records:
         """A batch's records; what cannot become one is among `rejected`. `UnknownOperation` ends the run (I5)."""
@@ -66,7 +68,7 @@ class Encoder:
 
     def _one(self, form: Form, rejected: list[Rejected], raw: bytes) -> Record | None:
         try:
-            quick = _quick(form, raw)
+            quick = _quick(form, raw) if self._dialect == "relaxed" else None
             record = quick or _exact(form, raw)
         except Unencodable as error:
             self._reject(form, rejected, raw, str(error))
@@ -97,7 +99,7 @@ class Encoder:
             return self._changes
         if batch.position.time is None:
             raise ValueError("documents that were read need the time they were read at")
-        return Rows(self._origin, batch.namespace, batch.position.time)
+        return Rows(self._origin, batch.namespace, batch.position.time, dialect=self._dialect)
 
 
 def _columns(made: list[Record], rejected: list[Rejected]) -> Records:

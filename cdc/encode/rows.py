@@ -4,6 +4,7 @@ from bson import Timestamp
 
 from cdc.encode import walked
 from cdc.encode.compiled import native
+from cdc.encode.dialects import DIALECTS
 from cdc.encode.keys import key_of, quick_key
 from cdc.encode.record import Fields, Native, Origin, Record, clock, namespace, opening
 from cdc.encode.relaxed import dumps
@@ -18,7 +19,8 @@ class Rows:
 
     after = None
 
-    def __init__(self, origin: Origin, read: Namespace, time: Timestamp) -> None:
+    def __init__(self, origin: Origin, read: Namespace, time: Timestamp, *, dialect: str = "relaxed") -> None:
+        self._dialect = dialect
         self._ms = time.time * 1000
         self._namespace, _, self._head = opening(Operation.READ, *read)
         _, self._ns = namespace(*read)
@@ -34,6 +36,7 @@ class Rows:
 
     def native(self, *, shared: bool) -> Native:
         return native.Rows(
+            dialect=self._dialect,
             head=self._head,
             tail=self._tail,
             ms=self._ms,
@@ -43,7 +46,7 @@ class Rows:
         )
 
     def walk(self, raw: bytes) -> Fields:
-        return walked.document(raw)
+        return walked.document(raw, DIALECTS[self._dialect])
 
     def start(self, raw: bytes) -> int:  # noqa: ARG002 - all of it is the user's
         return 0

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from cdc.encode.dialects import DIALECTS
 from cdc.errors import UnknownOperation
 from cdc.events import Batch, Namespace, Position
 from tests.property.bson_events import events
@@ -55,6 +56,7 @@ encoders = st.builds(
     full_document=st.sampled_from(["lookup", "required", "off"]),
     before=st.sampled_from(["required", "off"]),
     shared=st.booleans(),
+    dialect=st.sampled_from(sorted(DIALECTS)),
     refusal=st.sampled_from([None, lambda document: None if len(repr(document)) % 3 else "unlucky"]),
 )
 

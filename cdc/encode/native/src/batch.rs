@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use bson::raw::{RawBsonRef, RawDocument};
 
-use crate::document::{Odd, Walked, Writer};
+use crate::document::{Language, Odd, Walked, Writer};
 use crate::json;
 
 const SMALLEST: usize = 5; // bytes of an empty document
@@ -38,11 +38,10 @@ pub struct Batch<'a> {
 }
 
 /// Walks a batch; with `checked`, what would look like another type in Python is odd.
-pub fn walk<'a>(form: &impl Form, raw: &'a [u8], checked: bool) -> Batch<'a> {
-    let mut writer = Writer::default();
+pub fn walk<'a>(form: &impl Form, language: Language, raw: &'a [u8], checked: bool) -> Batch<'a> {
+    let mut writer = Writer::new(language, raw.len() * 2);
     let mut spaces = Spaces::default();
     let mut events = Vec::new();
-    writer.out.reserve(raw.len() * 2);
     for raw in documents(raw) {
         let start = writer.out.len();
         writer.begin();

@@ -180,14 +180,17 @@ fn description<'a>(description: &'a RawDocument, writer: &mut Writer<'a>) -> Wal
     writer.put(b"{\"set\":");
     writer.document(update.set.ok_or(Odd)?)?;
     writer.put(b",\"unset\":");
-    writer.array(update.unset.ok_or(Odd)?)?;
+    writer.list(update.unset.ok_or(Odd)?)?;
     writer.put(b",\"truncated\":");
     match update.truncated {
-        Some(truncated) => writer.array(truncated)?,
+        Some(truncated) => writer.list(truncated)?,
         None => writer.put(b"[]"),
     }
     writer.put(b",\"paths\":");
-    section(update.paths.flatten(), writer)?;
+    match update.paths.flatten() {
+        Some(paths) => writer.told(paths)?,
+        None => writer.put(b"null"),
+    }
     writer.put(b"}");
     Ok(())
 }

@@ -5,11 +5,11 @@ use std::ops::Range;
 use bson::raw::{RawArray, RawBsonRef, RawDocument, RawElement};
 use bson::spec::ElementType;
 
+use crate::dialects::{Canonical, Dialect, Key, Plain, Relaxed};
 use crate::json;
 use crate::names::Names;
 
 const DEEPEST: usize = 200; // levels of documents; a server takes no more
-const INT64_END: f64 = 9_223_372_036_854_775_808.0; // 2^63
 
 /// What is left to the walk in Python: malformed bytes, and what is too rare to be here.
 pub struct Odd;
@@ -22,17 +22,40 @@ impl From<bson::error::Error> for Odd {
 
 pub type Walked<T> = Result<T, Odd>;
 
+/// The dialect of documents.
+#[derive(Clone, Copy)]
+pub enum Language {
+    Relaxed,
+    Canonical,
+    Plain,
+}
+
+impl Language {
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "relaxed" => Some(Language::Relaxed),
+            "canonical" => Some(Language::Canonical),
+            "plain" => Some(Language::Plain),
+            _ => None,
+        }
+    }
+}
+
 /// Where the JSON goes, and what was seen on the way.
-#[derive(Default)]
 pub struct Writer<'a> {
     pub out: Vec<u8>,
     /// Whether there was a value that Python would take for one of another type, such as a symbol for text.
     pub foreign: bool,
+    language: Language,
     names: Names<'a>,
     depth: usize,
 }
 
 impl<'a> Writer<'a> {
+    pub fn new(language: Language, capacity: usize) -> Self {
+        Writer { out: Vec::with_capacity(capacity), foreign: false, language, names: Names::default(), depth: 0 }
+    }
+
     /// Ready for another record; a broken one may have left its traces.
     pub fn begin(&mut self) {
         self.foreign = false;
@@ -59,20 +82,29 @@ impl<'a> Writer<'a> {
         start..self.out.len()
     }
 
-    /// A document as users have it.
+    /// A document in the dialect of documents.
     pub fn document(&mut self, document: &'a RawDocument) -> Walked<()> {
-        self.fields::<false>(document)
+        match self.language {
+            Language::Relaxed => self.fields::<Relaxed>(document),
+            Language::Canonical => self.fields::<Canonical>(document),
+            Language::Plain => self.fields::<Plain>(document),
+        }
     }
 
-    /// An array as users have it.
-    pub fn array(&mut self, array: &'a RawArray) -> Walked<()> {
-        self.items::<false>(array)
+    /// A document of the server's own, such as what an update did.
+    pub fn told(&mut self, document: &'a RawDocument) -> Walked<()> {
+        self.fields::<Relaxed>(document)
     }
 
-    /// `{"_id":…}` as the key; gives whether it is the document `{_id: …}` as users have it, too.
+    /// An array of the server's own.
+    pub fn list(&mut self, array: &'a RawArray) -> Walked<()> {
+        self.items::<Relaxed>(array)
+    }
+
+    /// `{"_id":…}` as the key; gives whether it is the document `{_id: …}` in the dialect of documents, too.
     pub fn key(&mut self, id: &RawElement<'a>) -> Walked<bool> {
-        self.identity::<true>(id)?;
-        Ok(!matches!(
+        self.identity::<Key>(id)?;
+        let differs = matches!(
             id.element_type(),
             ElementType::Double
                 | ElementType::EmbeddedDocument
@@ -81,55 +113,56 @@ impl<'a> Writer<'a> {
                 | ElementType::Symbol
                 | ElementType::JavaScriptCodeWithScope
                 | ElementType::Decimal128
-        ))
+        );
+        Ok(matches!(self.language, Language::Relaxed) && !differs)
     }
 
-    /// `{"_id":…}` as users have it.
+    /// `{"_id":…}` in the dialect of documents.
     pub fn id(&mut self, id: &RawElement<'a>) -> Walked<()> {
-        self.identity::<false>(id)
+        match self.language {
+            Language::Relaxed => self.identity::<Relaxed>(id),
+            Language::Canonical => self.identity::<Canonical>(id),
+            Language::Plain => self.identity::<Plain>(id),
+        }
     }
 
-    fn identity<const KEY: bool>(&mut self, id: &RawElement<'a>) -> Walked<()> {
+    fn identity<D: Dialect>(&mut self, id: &RawElement<'a>) -> Walked<()> {
         self.put(b"{\"_id\":");
-        self.value::<KEY>(id)?;
+        self.value::<D>(id)?;
         self.out.push(b'}');
         Ok(())
     }
 
-    fn fields<const KEY: bool>(&mut self, document: &'a RawDocument) -> Walked<()> {
+    fn fields<D: Dialect>(&mut self, document: &'a RawDocument) -> Walked<()> {
         self.deeper()?;
         let mut level = self.names.level();
         self.out.push(b'{');
         for (index, element) in document.iter_elements().enumerate() {
             let element = element?;
             let name = element.key().as_str();
-            if !KEY && !self.names.is_new(&mut level, name) {
+            if !D::REPEATS && !self.names.is_new(&mut level, name) {
                 return Err(Odd);
             }
             if index > 0 {
                 self.out.push(b',');
             }
-            self.out.push(b'"');
-            if KEY && name.starts_with('$') {
-                self.out.push(b'$');
-            }
-            json::escaped(&mut self.out, name);
-            self.put(b"\":");
-            self.value::<KEY>(&element)?;
+            D::name(&mut self.out, name);
+            self.out.push(b':');
+            self.value::<D>(&element)?;
         }
         self.out.push(b'}');
         self.depth -= 1;
         if self.names.end(&level) { Ok(()) } else { Err(Odd) }
     }
 
-    fn items<const KEY: bool>(&mut self, array: &'a RawArray) -> Walked<()> {
+    fn items<D: Dialect>(&mut self, array: &'a RawArray) -> Walked<()> {
         self.deeper()?;
         self.out.push(b'[');
         for (index, element) in array.iter_elements().enumerate() {
             if index > 0 {
                 self.out.push(b',');
             }
-            self.value::<KEY>(&element?)?;
+            self.value::<D>(&element?)?;
         }
         self.out.push(b']');
         self.depth -= 1;
@@ -141,71 +174,57 @@ impl<'a> Writer<'a> {
         if self.depth > DEEPEST { Err(Odd) } else { Ok(()) }
     }
 
-    fn value<const KEY: bool>(&mut self, element: &RawElement<'a>) -> Walked<()> {
+    fn value<D: Dialect>(&mut self, element: &RawElement<'a>) -> Walked<()> {
         let out = &mut self.out;
         match element.value()? {
             RawBsonRef::String(text) => json::text(out, text),
-            RawBsonRef::Int32(value) => json::integer(out, value),
-            RawBsonRef::Int64(value) => json::integer(out, value),
-            RawBsonRef::Double(value) if KEY && value.is_finite() => json::integer(out, whole(value)?),
-            RawBsonRef::Double(value) => json::double(out, value),
+            RawBsonRef::Int32(value) => D::int32(out, value),
+            RawBsonRef::Int64(value) => D::int64(out, value),
+            RawBsonRef::Double(value) => return D::double(out, value),
             RawBsonRef::Boolean(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
             RawBsonRef::Null => out.extend_from_slice(b"null"),
-            RawBsonRef::ObjectId(id) => json::object_id(out, id.bytes()),
-            RawBsonRef::DateTime(value) => json::date(out, value.timestamp_millis()),
-            RawBsonRef::Document(inner) => return self.fields::<KEY>(inner),
-            RawBsonRef::Array(inner) => return self.items::<KEY>(inner),
-            value => return self.rare::<KEY>(value),
+            RawBsonRef::ObjectId(id) => D::object_id(out, id.bytes()),
+            RawBsonRef::DateTime(value) => D::date(out, value.timestamp_millis()),
+            RawBsonRef::Document(inner) => return self.fields::<D>(inner),
+            RawBsonRef::Array(inner) => return self.items::<D>(inner),
+            value => return self.rare::<D>(value),
         }
         Ok(())
     }
 
     #[cold]
-    fn rare<const KEY: bool>(&mut self, value: RawBsonRef<'a>) -> Walked<()> {
+    fn rare<D: Dialect>(&mut self, value: RawBsonRef<'a>) -> Walked<()> {
         let out = &mut self.out;
         match value {
-            RawBsonRef::Binary(value) => json::binary(out, value.subtype.into(), value.bytes),
-            RawBsonRef::Timestamp(value) => json::wrap(out, "$timestamp", |out| json::time(out, value)),
-            RawBsonRef::Decimal128(_) if KEY => return Err(Odd),
-            RawBsonRef::Decimal128(value) => {
-                json::wrap(out, "$numberDecimal", |out| json::text(out, &value.to_string()))
-            }
+            RawBsonRef::Binary(value) => D::binary(out, value.subtype.into(), value.bytes),
+            RawBsonRef::Timestamp(value) => D::timestamp(out, value),
+            RawBsonRef::Decimal128(value) => return D::decimal(out, value),
             RawBsonRef::RegularExpression(value) => {
-                let mut options = value.options.as_str().as_bytes().to_vec();
-                if !KEY {
-                    options.sort_unstable();
-                }
-                let options = str::from_utf8(&options).map_err(|_| Odd)?;
-                json::regex(out, value.pattern.as_str(), options);
+                return D::regex(out, value.pattern.as_str(), value.options.as_str());
             }
-            RawBsonRef::MinKey => self.put(b"{\"$minKey\":1}"),
-            RawBsonRef::MaxKey => self.put(b"{\"$maxKey\":1}"),
-            _ => return self.foreign::<KEY>(value),
+            RawBsonRef::MinKey => self.put(D::MIN_KEY.as_bytes()),
+            RawBsonRef::MaxKey => self.put(D::MAX_KEY.as_bytes()),
+            _ => return self.foreign::<D>(value),
         }
         Ok(())
     }
 
-    fn foreign<const KEY: bool>(&mut self, value: RawBsonRef<'a>) -> Walked<()> {
+    fn foreign<D: Dialect>(&mut self, value: RawBsonRef<'a>) -> Walked<()> {
         self.foreign = true;
         let out = &mut self.out;
         match value {
-            RawBsonRef::Symbol(value) if KEY => json::text(out, value),
-            RawBsonRef::Symbol(value) => json::wrap(out, "$symbol", |out| json::text(out, value)),
-            RawBsonRef::Undefined => out.extend_from_slice(b"{\"$undefined\":true}"),
-            RawBsonRef::JavaScriptCode(value) => json::wrap(out, "$code", |out| json::text(out, value)),
+            RawBsonRef::Symbol(value) => D::symbol(out, value),
+            RawBsonRef::Undefined => self.put(D::UNDEFINED.as_bytes()),
+            RawBsonRef::JavaScriptCode(value) => D::code(out, value),
             RawBsonRef::JavaScriptCodeWithScope(value) => {
-                self.put(b"{\"$code\":");
+                self.put(D::CODE.as_bytes());
                 json::text(&mut self.out, value.code);
-                self.put(b",\"$scope\":");
-                self.fields::<KEY>(value.scope)?;
+                self.put(D::SCOPE.as_bytes());
+                self.fields::<D>(value.scope)?;
                 self.out.push(b'}');
             }
             _ => return Err(Odd),
         }
         Ok(())
     }
-}
-
-fn whole(value: f64) -> Walked<i64> {
-    if (-INT64_END..INT64_END).contains(&value) && value.fract() == 0.0 { Ok(value as i64) } else { Err(Odd) }
 }

@@ -60,16 +60,17 @@ pub fn integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
+/// A finite double.
 pub fn double(out: &mut Vec<u8>, value: f64) {
-    if value.is_finite() {
-        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
-    } else {
-        let name = match value {
-            f64::INFINITY => "Infinity",
-            f64::NEG_INFINITY => "-Infinity",
-            _ => "NaN",
-        };
-        wrap(out, "$numberDouble", |out| text(out, name));
+    out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+}
+
+/// The name of a double that is not finite.
+pub fn unbounded(value: f64) -> &'static str {
+    match value {
+        f64::INFINITY => "Infinity",
+        f64::NEG_INFINITY => "-Infinity",
+        _ => "NaN",
     }
 }
 
@@ -97,20 +98,6 @@ pub fn wrap(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'}');
 }
 
-pub fn object_id(out: &mut Vec<u8>, id: [u8; 12]) {
-    wrap(out, "$oid", |out| quoted(out, |out| hex(out, &id)));
-}
-
-pub fn binary(out: &mut Vec<u8>, subtype: u8, bytes: &[u8]) {
-    wrap(out, "$binary", |out| {
-        out.extend_from_slice(b"{\"base64\":");
-        quoted(out, |out| base64(out, bytes));
-        out.extend_from_slice(b",\"subType\":");
-        quoted(out, |out| hex(out, &[subtype]));
-        out.push(b'}');
-    });
-}
-
 pub fn regex(out: &mut Vec<u8>, pattern: &str, options: &str) {
     wrap(out, "$regularExpression", |out| {
         out.extend_from_slice(b"{\"pattern\":");
@@ -130,24 +117,15 @@ pub fn time(out: &mut Vec<u8>, time: Timestamp) {
     out.push(b'}');
 }
 
-/// A date, from milliseconds since 1970: ISO 8601 in the years 1970 to 9999, else the number.
-pub fn date(out: &mut Vec<u8>, ms: i64) {
-    wrap(out, "$date", |out| {
-        if is_iso(ms) {
-            quoted(out, |out| iso(out, ms));
-        } else {
-            wrap(out, "$numberLong", |out| quoted(out, |out| integer(out, ms)));
-        }
-    });
-}
-
+/// Whether a date is in the years 1970 to 9999, which relaxed Extended JSON writes as ISO 8601.
 pub fn is_iso(ms: i64) -> bool {
     (0..=LAST_MS).contains(&ms)
 }
 
-fn iso(out: &mut Vec<u8>, ms: i64) {
-    let (year, month, day) = civil(ms / DAY_MS);
-    let ms = ms % DAY_MS;
+/// A date in the years 1 to 9999.
+pub fn iso(out: &mut Vec<u8>, ms: i64) {
+    let (year, month, day) = civil(ms.div_euclid(DAY_MS));
+    let ms = ms.rem_euclid(DAY_MS);
     digits::<4>(out, year);
     out.push(b'-');
     digits::<2>(out, month);
@@ -206,29 +184,26 @@ mod tests {
     }
 
     #[test]
-    fn doubles_keep_their_point_and_name_what_json_cannot_say() {
+    fn doubles_keep_their_point() {
         for (value, spelt) in
             [(0.0, "0.0"), (-0.0, "-0.0"), (2.0, "2.0"), (1e22, "1e+22"), (1e-7, "1e-7"), (0.1, "0.1")]
         {
             assert_eq!(written(|out| double(out, value)), spelt);
         }
-        assert_eq!(written(|out| double(out, f64::NAN)), r#"{"$numberDouble":"NaN"}"#);
-        assert_eq!(written(|out| double(out, f64::NEG_INFINITY)), r#"{"$numberDouble":"-Infinity"}"#);
     }
 
     #[test]
-    fn dates_are_iso_where_their_year_has_four_digits() {
+    fn dates_of_any_century() {
         for (ms, spelt) in [
-            (0, r#"{"$date":"1970-01-01T00:00:00Z"}"#),
-            (951_782_399_999, r#"{"$date":"2000-02-28T23:59:59.999Z"}"#),
-            (951_782_400_000, r#"{"$date":"2000-02-29T00:00:00Z"}"#),
-            (4_107_542_400_000, r#"{"$date":"2100-03-01T00:00:00Z"}"#),
-            (LAST_MS, r#"{"$date":"9999-12-31T23:59:59.999Z"}"#),
-            (LAST_MS + 1, r#"{"$date":{"$numberLong":"253402300800000"}}"#),
-            (-1, r#"{"$date":{"$numberLong":"-1"}}"#),
-            (i64::MIN, r#"{"$date":{"$numberLong":"-9223372036854775808"}}"#),
+            (-62_135_596_800_000, "0001-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00Z"),
+            (LAST_MS, "9999-12-31T23:59:59.999Z"),
         ] {
-            assert_eq!(written(|out| date(out, ms)), spelt);
+            assert_eq!(written(|out| iso(out, ms)), spelt);
         }
     }
 

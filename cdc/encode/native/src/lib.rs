@@ -4,21 +4,25 @@
 
 mod batch;
 mod changes;
+mod dialects;
 mod document;
 mod json;
 mod names;
 mod rows;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use batch::Form;
+use document::Language;
 
 type Columns<'py> = [Bound<'py, PyList>; 6];
 
 /// Change events, for one stream.
 #[pyclass(frozen)]
 struct Changes {
+    language: Language,
     form: changes::Changes,
     namespace: Py<PyAny>,
     operations: Vec<Py<PyAny>>,
@@ -27,9 +31,10 @@ struct Changes {
 #[pymethods]
 impl Changes {
     #[new]
-    #[pyo3(signature = (*, found, stored, sent, none, before, shared, namespace, operation))]
+    #[pyo3(signature = (*, dialect, found, stored, sent, none, before, shared, namespace, operation))]
     #[allow(clippy::too_many_arguments)] // keywords
     fn new(
+        dialect: &str,
         found: Vec<u8>,
         stored: Vec<u8>,
         sent: Vec<u8>,
@@ -42,7 +47,7 @@ impl Changes {
         let named = |name| Ok(operation.call1((name,))?.unbind());
         let operations = changes::OPERATIONS.into_iter().map(named).collect::<PyResult<_>>()?;
         let form = changes::Changes { found, stored, sent, none, before, shared };
-        Ok(Changes { form, namespace, operations })
+        Ok(Changes { language: language(dialect)?, form, namespace, operations })
     }
 
     fn columns<'py>(
@@ -52,13 +57,14 @@ impl Changes {
         fits: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Columns<'py>> {
         let named = |(db, coll): &(&str, &str)| self.namespace.bind(raw.py()).call1((db, coll));
-        columns(&self.form, raw, odd, fits, &self.operations, |names| names.iter().map(named).collect())
+        columns(&self.form, self.language, raw, odd, fits, &self.operations, |names| names.iter().map(named).collect())
     }
 }
 
 /// Documents that were read from one collection at one time.
 #[pyclass(frozen)]
 struct Rows {
+    language: Language,
     form: rows::Rows,
     namespace: Py<PyAny>,
     operation: [Py<PyAny>; 1],
@@ -67,16 +73,18 @@ struct Rows {
 #[pymethods]
 impl Rows {
     #[new]
-    #[pyo3(signature = (*, head, tail, ms, within, namespace, operation))]
+    #[pyo3(signature = (*, dialect, head, tail, ms, within, namespace, operation))]
     fn new(
+        dialect: &str,
         head: Vec<u8>,
         tail: Vec<u8>,
         ms: i64,
         within: Option<Vec<u8>>,
         namespace: Py<PyAny>,
         operation: Py<PyAny>,
-    ) -> Self {
-        Rows { form: rows::Rows { head, tail, ms, within }, namespace, operation: [operation] }
+    ) -> PyResult<Self> {
+        let form = rows::Rows { head, tail, ms, within };
+        Ok(Rows { language: language(dialect)?, form, namespace, operation: [operation] })
     }
 
     fn columns<'py>(
@@ -86,13 +94,18 @@ impl Rows {
         fits: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Columns<'py>> {
         let namespace = self.namespace.bind(raw.py());
-        columns(&self.form, raw, odd, fits, &self.operation, |_| Ok(vec![namespace.clone()]))
+        columns(&self.form, self.language, raw, odd, fits, &self.operation, |_| Ok(vec![namespace.clone()]))
     }
+}
+
+fn language(dialect: &str) -> PyResult<Language> {
+    Language::named(dialect).ok_or_else(|| PyValueError::new_err(format!("no dialect {dialect:?}")))
 }
 
 /// A batch's records as lists; `odd` makes the record of an event or gives None, `fits` tells whether one is wanted.
 fn columns<'py>(
     form: &impl Form,
+    language: Language,
     raw: &Bound<'py, PyBytes>,
     odd: &Bound<'py, PyAny>,
     fits: Option<&Bound<'py, PyAny>>,
@@ -101,7 +114,7 @@ fn columns<'py>(
 ) -> PyResult<Columns<'py>> {
     let py = raw.py();
     let (bytes, checked) = (raw.as_bytes(), fits.is_some());
-    let batch = py.detach(|| batch::walk(form, bytes, checked));
+    let batch = py.detach(|| batch::walk(form, language, bytes, checked));
     let namespaces = namespaces(&batch.spaces.names)?;
     let columns = std::array::from_fn(|_| PyList::empty(py));
     for event in &batch.events {
