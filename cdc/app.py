@@ -75,6 +75,7 @@ def parts(settings: Settings, store: CursorStore) -> Parts:
         full_document=settings.full_document,
         before=settings.before,
         shared=settings.shares_topic,
+        dialect=settings.json_,
         refusal=find_data_type(settings.data_type).refusal if settings.data_type else None,
     )
 

@@ -70,6 +70,14 @@ def watch(
             rich_help_panel=RECORDS,
         ),
     ] = None,
+    json: Annotated[
+        str | None,
+        Option(
+            metavar="DIALECT",
+            help="How documents are written: relaxed, canonical (every type kept) or plain. (default: relaxed)",
+            rich_help_panel=RECORDS,
+        ),
+    ] = None,
     tombstones: Annotated[
         bool | None,
         Option(
@@ -188,6 +196,7 @@ def watch(
         "from": from_,
         "full_document": full_document,
         "before": before,
+        "json": json,
         "tombstones": tombstones,
         "topic": topic,
         "kafka.bootstrap_servers": bootstrap_servers,

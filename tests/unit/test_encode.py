@@ -83,6 +83,23 @@ def test_update_says_what_changed_and_how_its_images_were_had() -> None:
     )
 
 
+def test_what_the_server_says_of_an_update_is_the_same_in_every_dialect() -> None:
+    description = {
+        "updatedFields": {"n": 2},
+        "removedFields": ["c"],
+        "truncatedArrays": [{"field": "d", "newSize": 3}],
+        "disambiguatedPaths": {"a.0": ["a", 0]},
+    }
+    sent = event("update", documentKey={"_id": 1}, updateDescription=description)
+    value = one(sent, Twins(name="p", version="1.0", full_document="off", before="off", dialect="canonical"))
+    assert b'"key":{"_id":{"$numberInt":"1"}}' in value
+    assert (
+        b'"update":{"set":{"n":{"$numberInt":"2"}},"unset":["c"],"truncated":[{"field":"d","newSize":3}],'
+        b'"paths":{"a.0":["a",0]}}' in value
+    )
+    Envelope.model_validate_json(value)
+
+
 def test_replace_keeps_the_key_though_the_id_changes_its_type() -> None:
     records = encode(event("replace", fullDocument={"_id": 1.0, "n": 2}, documentKey={"_id": 1}))
     assert records.keys == [b'{"_id":1}']

@@ -56,13 +56,36 @@ VALUES = [
 ]
 POINTER = (0x0C, b"\x02\0\0\0c\0" + OID, '{"$dbPointer":{"$ref":"c","$id":{"$oid":"0102030405060708090a0b0c"}}}')
 
+OTHERWISE = [
+    (0x01, pack("<d", 1.5), '{"$numberDouble":"1.5"}', "1.5"),
+    (0x01, pack("<d", float("nan")), '{"$numberDouble":"NaN"}', '"NaN"'),
+    (0x01, pack("<d", float("-inf")), '{"$numberDouble":"-Infinity"}', '"-Infinity"'),
+    (0x05, b"\x01\0\0\0\x80\xff", '{"$binary":{"base64":"/w==","subType":"80"}}', '"/w=="'),
+    (0x06, b"", '{"$undefined":true}', "null"),
+    (0x07, OID, '{"$oid":"0102030405060708090a0b0c"}', '"0102030405060708090a0b0c"'),
+    (0x09, pack("<q", 951_782_400_250), '{"$date":{"$numberLong":"951782400250"}}', '"2000-02-29T00:00:00.250Z"'),
+    (0x09, pack("<q", -1), '{"$date":{"$numberLong":"-1"}}', '"1969-12-31T23:59:59.999Z"'),
+    (0x09, pack("<q", -(10**14)), '{"$date":{"$numberLong":"-100000000000000"}}', "-100000000000000"),
+    (0x0B, b'a"\0mi\0', r'{"$regularExpression":{"pattern":"a\"","options":"im"}}', r'"/a\"/im"'),
+    (*POINTER, '{"ref":"c","id":"0102030405060708090a0b0c"}'),
+    (0x0D, b"\x02\0\0\0f\0", '{"$code":"f"}', '"f"'),
+    (0x0E, b"\x02\0\0\0s\0", '{"$symbol":"s"}', '"s"'),
+    (0x0F, b"\x0f\0\0\0\x02\0\0\0f\0\x05\0\0\0\0", '{"$code":"f","$scope":{}}', '{"code":"f","scope":{}}'),
+    (0x10, pack("<i", 7), '{"$numberInt":"7"}', "7"),
+    (0x11, pack("<II", 3, 5), '{"$timestamp":{"t":5,"i":3}}', '{"t":5,"i":3}'),
+    (0x12, pack("<q", 7), '{"$numberLong":"7"}', "7"),
+    (0x13, Decimal128("1.50").bid, '{"$numberDecimal":"1.50"}', '"1.50"'),
+    (0x7F, b"", '{"$maxKey":1}', '"MaxKey"'),
+    (0xFF, b"", '{"$minKey":1}', '"MinKey"'),
+]
+
 
 def document(body: bytes) -> bytes:
     return pack("<i", len(body) + 5) + body + b"\0"
 
 
-def encode(raw: bytes) -> Records:
-    twins = Twins(name="p", version="1", full_document="lookup", before="off")
+def encode(raw: bytes, dialect: str = "relaxed") -> Records:
+    twins = Twins(name="p", version="1", full_document="lookup", before="off", dialect=dialect)
     return twins.encode(Batch(raw, Position(time=TIME), INFO))
 
 
@@ -77,6 +100,15 @@ def handed_over(raw: bytes) -> list[bytes]:
 def test_a_value(kind: int, value: bytes, text: str) -> None:
     (written,) = encode(document(ONE + bytes([kind]) + b"v\0" + value)).values
     assert f'"after":{{"_id":1,"v":{text}}},"before"' in written.decode()
+
+
+@pytest.mark.parametrize(("kind", "value", "canonical", "plain"), OTHERWISE)
+def test_a_value_in_the_other_dialects(kind: int, value: bytes, canonical: str, plain: str) -> None:
+    raw = document(bytes([kind]) + b"_id\0" + value)
+    for dialect, text in (("canonical", canonical), ("plain", plain)):
+        records = encode(raw, dialect)
+        assert f'"key":{{"_id":{text}}},"after":{{"_id":{text}}},"before"' in records.values[0].decode()
+        assert records.keys == encode(raw).keys
 
 
 def test_options_of_a_regular_expression_that_cannot_be_sorted() -> None:
