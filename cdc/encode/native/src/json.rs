@@ -21,19 +21,21 @@ pub fn quoted(out: &mut Vec<u8>, inner: impl FnOnce(&mut Vec<u8>)) {
 /// What stands between the quotes of a text.
 pub fn escaped(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
-    while let Some(block) = rest.first_chunk::<BLOCK>() {
-        if block.iter().fold(false, |any, byte| any | special(*byte)) {
-            break;
-        }
-        out.extend_from_slice(block);
-        rest = &rest[BLOCK..];
+    loop {
+        let (clean, special) = rest.split_at(clean(rest));
+        out.extend_from_slice(clean);
+        let Some((byte, after)) = special.split_first() else { return };
+        escape(out, *byte);
+        rest = after;
     }
-    while let Some(clean) = rest.iter().position(|byte| special(*byte)) {
-        out.extend_from_slice(&rest[..clean]);
-        escape(out, rest[clean]);
-        rest = &rest[clean + 1..];
-    }
-    out.extend_from_slice(rest);
+}
+
+/// How many bytes there are before the first that needs to be escaped.
+fn clean(bytes: &[u8]) -> usize {
+    let clean = |block: &&[u8]| !block.iter().fold(false, |any, byte| any | special(*byte));
+    let start = BLOCK * bytes.chunks_exact(BLOCK).take_while(clean).count();
+    let end = bytes[start..].iter().position(|byte| special(*byte));
+    end.map_or(bytes.len(), |end| start + end)
 }
 
 fn special(byte: u8) -> bool {

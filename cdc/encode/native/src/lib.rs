@@ -127,9 +127,8 @@ fn columns<'py>(
             }
             continue;
         };
-        if let Some(fits) = fits
-            && !fits.call1((PyBytes::new(py, event.raw),))?.is_truthy()?
-        {
+        let fits = fits.map_or(Ok(true), |fits| fits.call1((PyBytes::new(py, event.raw),))?.is_truthy());
+        if !fits? {
             continue;
         }
         let [spaces, kinds, keys, values, times, tokens] = &columns;
