@@ -20,6 +20,7 @@ pytestmark = needs_both
 thorough = settings(
     max_examples=10_000 if CI else 1_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
+rougher = settings(thorough, max_examples=thorough.max_examples // 4)
 INFO = Namespace("t", "info")
 TIME = Timestamp(5, 1)
 
@@ -88,19 +89,19 @@ def test_documents(twins: Twins, batch: list[bytes]) -> None:
     agree(twins, rows(b"".join(batch)))
 
 
-@thorough
+@rougher
 @given(encoders, events, damages)
 def test_spoilt_events(twins: Twins, event: bytes, damage: Damage) -> None:
     agree(twins, changes(event + damage.done(event) + event))
 
 
-@thorough
+@rougher
 @given(encoders, identified, damages)
 def test_spoilt_documents(twins: Twins, raw: bytes, damage: Damage) -> None:
     agree(twins, rows(raw + damage.done(raw) + raw))
 
 
-@thorough
+@rougher
 @given(encoders, st.binary(max_size=100))
 def test_noise(twins: Twins, noise: bytes) -> None:
     agree(twins, rows(noise))

@@ -1,4 +1,4 @@
-//! Documents as JSON, as `pure.RELAXED` writes them, and as keys, as `keys.key_of` does.
+//! Documents as JSON, in the dialects of `dialects.py`, and as keys, as `keys.key_of` writes them.
 
 use std::ops::Range;
 
