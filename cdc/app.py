@@ -15,7 +15,7 @@ from bson.timestamp import Timestamp
 from cdc import metrics
 from cdc.config import Settings, find_data_type
 from cdc.cursor.memory import MemoryStore
-from cdc.encode import Encoder
+from cdc.encode import ENCODER, Encoder
 from cdc.encode.dead_letter import letter
 from cdc.errors import Fenced
 from cdc.events import Load, Position
@@ -135,6 +135,7 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None])
         full_document=settings.full_document,
         before=settings.before,
         shared=settings.shares_topic,
+        dialect=settings.json_,
         refusal=find_data_type(settings.data_type).refusal if settings.data_type else None,
     )
 
@@ -217,7 +218,7 @@ def first(settings: Settings) -> Position:
 def export(progress: Progress) -> None:
     """Let the gauges read the pipeline's progress whenever they are scraped."""
     name = progress.name
-    metrics.BUILD.labels(__version__, "pure").set(1)
+    metrics.BUILD.labels(__version__, ENCODER).set(1)
     metrics.LAG_SECONDS.labels(name).set_function(lambda: progress.lag)
     metrics.SNAPSHOT_DOCUMENTS.labels(name).set_function(lambda: progress.last_load.documents)
     metrics.SNAPSHOT_ESTIMATED.labels(name).set_function(lambda: progress.last_load.estimated)

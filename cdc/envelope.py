@@ -1,7 +1,8 @@
 """The wire contract, version 1: what stands in a record's value.
 
-Every record has every key, in the order of the fields here; a key with nothing to say is null. Documents are MongoDB
-Extended JSON v2, relaxed: https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/
+Every record has every key, in the order of the fields here; a key with nothing to say is null. Documents are JSON of
+the dialect that `cdc watch --json` names, by default MongoDB Extended JSON v2, relaxed:
+https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/
 """
 
 from typing import Annotated, Any, Literal

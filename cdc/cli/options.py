@@ -144,6 +144,14 @@ Before = Annotated[
         rich_help_panel=RECORDS,
     ),
 ]
+Json = Annotated[
+    str | None,
+    Option(
+        metavar="DIALECT",
+        help="How documents are written: relaxed, canonical (every type kept) or plain. (default: relaxed)",
+        rich_help_panel=RECORDS,
+    ),
+]
 Tombstones = Annotated[
     bool | None,
     Option(

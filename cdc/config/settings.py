@@ -107,6 +107,9 @@ class Settings(BaseSettings):
     before: Annotated[Literal["off", "when-available", "required"], Off] = Field(
         "off", description="Document before a change, where the server stores it."
     )
+    json_: Literal["relaxed", "canonical", "plain"] = Field(
+        "relaxed", alias="json", description="Dialect of JSON that documents are written in."
+    )
     match: Match = Field(None, description="Filter on change events, run by the server: a JSON object.")
     tombstones: bool | None = Field(
         None, description="Follow a delete by a tombstone; by default on compacted topics only."

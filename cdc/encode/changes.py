@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from cdc.encode import walked
+from cdc.encode.compiled import native
+from cdc.encode.dialects import DIALECTS
 from cdc.encode.keys import quick_key
-from cdc.encode.record import NULL, Fields, Origin, Record, clock, namespace, opening, section
+from cdc.encode.record import NULL, Fields, Native, Origin, Record, clock, namespace, opening, section
 from cdc.encode.relaxed import dumps
-from cdc.events import DOCUMENT_OPERATIONS, Operation, Rejected
+from cdc.events import DOCUMENT_OPERATIONS, Namespace, Operation, Rejected
 
 _UPDATE = Operation.UPDATE
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - decoded dates are naive and UTC
@@ -21,11 +23,15 @@ _USER_DATA = re.compile(rb"\x03(?:%b)\x00" % b"|".join(sorted(map(str.encode, wa
 
 
 class Changes:
-    """The events of a stream that was opened with the images of the options `full_document` and `before`."""
+    """The events of a stream that was opened with the images of the options `full_document` and `before`.
+
+    The documents are written in the `dialect` of that name.
+    """
 
     after = "fullDocument"
 
-    def __init__(self, origin: Origin, *, full_document: str, before: str) -> None:
+    def __init__(self, origin: Origin, *, full_document: str, before: str, dialect: str) -> None:
+        self._dialect = dialect
         self._closing = origin.closing()
         self._sent, self._stored, self._latest, self._none = (
             origin.closing(snapshot=False, image=image) for image in ("event", "stored", "latest", "none")
@@ -37,8 +43,21 @@ class Changes:
         form = self._document if fields["operationType"] in DOCUMENT_OPERATIONS else self._collection
         return form(raw, fields)
 
+    def native(self, *, shared: bool) -> Native:
+        return native.Changes(
+            dialect=self._dialect,
+            found=self._found,
+            stored=self._stored,
+            sent=self._sent,
+            none=self._none,
+            before=self._before,
+            shared=shared,
+            namespace=Namespace,
+            operation=Operation,
+        )
+
     def walk(self, raw: bytes) -> Fields:
-        return walked.event(raw)
+        return walked.event(raw, DIALECTS[self._dialect])
 
     def start(self, raw: bytes) -> int:
         """Behind the random bytes of the collection's UUID, which may look like anything."""

@@ -8,7 +8,7 @@ from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 
-from cdc.encode.pure import ARRAY, CODE, DOCUMENT, SCOPED_CODE, SYMBOL, UNDEFINED, elements, malformed
+from cdc.encode.elements import ARRAY, CODE, DOCUMENT, SCOPED_CODE, SYMBOL, UNDEFINED, elements, malformed
 
 Refusal = Callable[[Mapping[str, Any]], str | None]
 """Why a document does not fit, without its values, or None; dates come aware and in UTC, UUIDs as `uuid.UUID`."""

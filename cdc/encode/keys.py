@@ -16,19 +16,8 @@ from struct import pack, unpack_from
 import orjson
 from bson import Binary, Decimal128, Int64, ObjectId
 
-from cdc.encode.pure import (
-    REGEX,
-    SCALARS,
-    SYMBOL,
-    Dialect,
-    binary_text,
-    double,
-    elements,
-    field_name,
-    regex_text,
-    string,
-    unencodable,
-)
+from cdc.encode.elements import REGEX, SYMBOL, elements, unencodable
+from cdc.encode.pure import SCALARS, Dialect, binary_text, double, field_name, regex_text, string
 from cdc.events import Namespace
 
 _INT64 = 2**63

@@ -4,7 +4,6 @@ A `Dialect` says how each BSON type is written; `RELAXED` is MongoDB Extended JS
 the order of fields kept. A field name that is repeated keeps its first place and its last value, as JSON parsers and
 MongoDB's drivers read it. Numbers and strings are spelt as orjson spells them.
 https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md
-https://bsonspec.org/spec.html
 """
 
 from base64 import b64encode
@@ -12,47 +11,29 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from math import isfinite
-from struct import Struct, error
-from typing import NamedTuple
+from struct import Struct
 
 import orjson
 from bson.decimal128 import Decimal128
 
-from cdc.errors import Unencodable
+from cdc.encode.elements import (
+    ARRAY,
+    CODE,
+    DOCUMENT,
+    MALFORMED,
+    REGEX,
+    SCOPED_CODE,
+    SYMBOL,
+    UNDEFINED,
+    Element,
+    end_of,
+    malformed,
+)
 
 Render = Callable[[bytes, int], tuple[bytes, int]]
 """Writes the value at an offset as JSON; gives the text and the offset after the value."""
 
-DOUBLE, DOCUMENT, ARRAY, UNDEFINED, REGEX = 0x01, 0x03, 0x04, 0x06, 0x0B
-CODE, SYMBOL, SCOPED_CODE = 0x0D, 0x0E, 0x0F
-
-_MALFORMED = (error, IndexError, KeyError, RecursionError, ValueError)
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last date written as ISO 8601
-_SIZES = {
-    0x01: 8,
-    UNDEFINED: 0,
-    0x07: 12,
-    0x08: 1,
-    0x09: 8,
-    0x0A: 0,
-    0x10: 4,
-    0x11: 8,
-    0x12: 8,
-    0x13: 16,
-    0x7F: 0,
-    0xFF: 0,
-}
-_EXTRA = {  # bytes of a value besides those its length counts
-    0x02: 4,
-    DOCUMENT: 0,
-    ARRAY: 0,
-    0x05: 5,
-    0x0C: 16,
-    CODE: 4,
-    SYMBOL: 4,
-    SCOPED_CODE: 0,
-}
-
 _int32 = Struct("<i").unpack_from
 _int64 = Struct("<q").unpack_from
 _uint32x2 = Struct("<II").unpack_from
@@ -60,22 +41,23 @@ _float64 = Struct("<d").unpack_from
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - BSON dates are UTC, and the text says so
 
 
-class Element(NamedTuple):
-    """One field of a document: its BSON type, its name, and where it starts, its value starts, and it ends."""
-
-    kind: int
-    name: str
-    start: int
-    value: int
-    end: int
-
-
 class Dialect:
-    """How documents are written: one function for each BSON type, one for field names, and whether those may repeat."""
+    """How documents are written.
 
-    def __init__(self, scalars: dict[int, Render], name: Callable[[bytes], bytes], *, repeats: bool) -> None:
+    One function for each BSON type, one for field names, whether those may repeat, and the form of code with its scope.
+    """
+
+    def __init__(
+        self,
+        scalars: dict[int, Render],
+        name: Callable[[bytes], bytes],
+        *,
+        repeats: bool = False,
+        scoped: bytes = b'{"$code":%b,"$scope":%b}',
+    ) -> None:
         self._name = name
         self._repeats = repeats
+        self._scoped = scoped
         self._render = {**scalars, DOCUMENT: self._document, ARRAY: self._array, SCOPED_CODE: self._code_with_scope}
 
     def document(self, raw: bytes) -> bytes:
@@ -89,14 +71,14 @@ class Dialect:
     def _whole(self, kind: int, raw: bytes, pos: int, end: int) -> bytes:
         try:
             text, stop = self._render[kind](raw, pos)
-        except _MALFORMED as reason:
+        except MALFORMED as reason:
             raise malformed(reason) from reason
         if stop != end:
             raise malformed(f"a value of {stop - pos} bytes where there are {end - pos}")
         return text
 
     def _values(self, raw: bytes, start: int) -> Iterator[tuple[bytes, bytes]]:
-        end = _end(raw, start)
+        end = end_of(raw, start)
         pos = start + 4
         while pos < end - 1:
             stop = raw.index(0, pos + 1)
@@ -110,62 +92,17 @@ class Dialect:
         fields = self._values(raw, pos)
         name = self._name
         texts = [name(key) + text for key, text in (fields if self._repeats else dict(fields).items())]
-        return b"{%b}" % b",".join(texts), _end(raw, pos)
+        return b"{%b}" % b",".join(texts), end_of(raw, pos)
 
     def _array(self, raw: bytes, pos: int) -> tuple[bytes, int]:
-        return b"[%b]" % b",".join([text for _, text in self._values(raw, pos)]), _end(raw, pos)
+        return b"[%b]" % b",".join([text for _, text in self._values(raw, pos)]), end_of(raw, pos)
 
     def _code_with_scope(self, raw: bytes, pos: int) -> tuple[bytes, int]:
         code, scope = string(raw, pos + 4)
         text, stop = self._document(raw, scope)
         if stop != pos + _int32(raw, pos)[0]:
             raise ValueError("code with scope of a wrong length")
-        return b'{"$code":%b,"$scope":%b}' % (code, text), stop
-
-
-def elements(raw: bytes, start: int = 0) -> Iterator[Element]:
-    """The fields of the document at `start`, values unread; `Unencodable` where the next one cannot be found."""
-    try:
-        end = _end(raw, start)
-        pos = start + 4
-        while pos < end - 1:
-            stop = raw.index(0, pos + 1)
-            after = _skip(raw[pos], raw, stop + 1)
-            yield Element(raw[pos], raw[pos + 1 : stop].decode(), pos, stop + 1, after)
-            pos = after
-    except _MALFORMED as reason:
-        raise malformed(reason) from reason
-    if pos != end - 1:
-        raise malformed("a field runs over the end of its document")
-
-
-def malformed(reason: object) -> Unencodable:
-    """The error for bytes that are not BSON."""
-    what = f"unknown type 0x{reason.args[0]:02x}" if isinstance(reason, KeyError) else reason
-    return unencodable(f"malformed BSON: {what}")
-
-
-def unencodable(message: str) -> Unencodable:
-    return Unencodable(message, hint="set a dead-letter topic to put such events aside and go on")
-
-
-def _end(raw: bytes, start: int) -> int:
-    end: int = start + _int32(raw, start)[0]
-    if end < start + 5 or raw[end - 1] != 0:
-        raise ValueError("a document of a wrong length")
-    return end
-
-
-def _skip(kind: int, raw: bytes, pos: int) -> int:
-    size = _SIZES.get(kind)
-    if size is not None:
-        return pos + size
-    if kind == REGEX:  # two texts, each ended by NUL
-        return raw.index(0, raw.index(0, pos) + 1) + 1
-    length: int = _int32(raw, pos)[0]
-    if length < 0:
-        raise ValueError("a negative length")
-    return pos + length + _EXTRA[kind]
+        return self._scoped % (code, text), stop
 
 
 @lru_cache(4096)
@@ -192,15 +129,25 @@ def binary_text(subtype: int, data: bytes) -> bytes:
     return b'{"$binary":{"base64":"%b","subType":"%02x"}}' % (b64encode(data), subtype)
 
 
+def iso(ms: int) -> bytes:
+    text = (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds" if ms % 1000 else "seconds")
+    return text.encode() + b"Z"
+
+
 def date_text(ms: int) -> bytes:
     """A date, from milliseconds since 1970: ISO 8601 in the years 1970 to 9999, else the number."""
     if 0 <= ms <= _LAST_MS:
-        text = (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds" if ms % 1000 else "seconds")
-        return b'{"$date":"%bZ"}' % text.encode()
+        return b'{"$date":"%b"}' % iso(ms)
     return b'{"$date":{"$numberLong":"%d"}}' % ms
 
 
 def _binary(raw: bytes, pos: int) -> tuple[bytes, int]:
+    subtype, data, end = binary(raw, pos)
+    return binary_text(subtype, data), end
+
+
+def binary(raw: bytes, pos: int) -> tuple[int, bytes, int]:
+    """Subtype and bytes, and where they end."""
     length, subtype = _int32(raw, pos)[0], raw[pos + 4]
     start, end = pos + 5, pos + 5 + length
     if subtype == 2:  # noqa: PLR2004 - the old binary type repeats its length
@@ -209,7 +156,7 @@ def _binary(raw: bytes, pos: int) -> tuple[bytes, int]:
             raise ValueError("binary data of a wrong length")
     if not start <= end <= len(raw):
         raise ValueError("binary data of a wrong length")
-    return binary_text(subtype, raw[start:end]), end
+    return subtype, raw[start:end], end
 
 
 def _boolean(raw: bytes, pos: int) -> tuple[bytes, int]:
@@ -230,10 +177,16 @@ def regex_text(pattern: bytes, options: bytes) -> bytes:
 
 
 def _object_id(raw: bytes, pos: int) -> tuple[bytes, int]:
+    digits, end = hexadecimal(raw, pos)
+    return b'{"$oid":"%b"}' % digits, end
+
+
+def hexadecimal(raw: bytes, pos: int) -> tuple[bytes, int]:
+    """An ObjectId's digits."""
     end = pos + 12
     if end > len(raw):
         raise IndexError("an ObjectId runs over the end")
-    return b'{"$oid":"%b"}' % raw[pos:end].hex().encode(), end
+    return raw[pos:end].hex().encode(), end
 
 
 def _pointer(raw: bytes, pos: int) -> tuple[bytes, int]:
@@ -282,4 +235,4 @@ SCALARS: dict[int, Render] = {
     0xFF: lambda _, pos: (b'{"$minKey":1}', pos),
 }
 
-RELAXED = Dialect(SCALARS, field_name, repeats=False)
+RELAXED = Dialect(SCALARS, field_name)

@@ -1,6 +1,6 @@
 """One record as its form makes it, and what the forms share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -17,9 +17,22 @@ Fields = Mapping[str, Any]
 Record = tuple[Namespace, Operation, bytes, bytes, int, str]
 """One row of `Records`, in the order of its columns."""
 
+Columns = tuple[list[Namespace], list[Operation], list[bytes], list[bytes], list[int], list[str]]
+"""Those of `Records`."""
+
 NULL = b"null"
 
 _OPERATIONS = {operation.value: operation for operation in Operation}
+
+
+class Native(Protocol):
+    """The walk over a batch in Rust."""
+
+    def columns(
+        self, raw: bytes, odd: Callable[[bytes], Record | None], fits: Callable[[bytes], bool] | None, /
+    ) -> Columns:
+        """The batch's records: those of odd events as `odd` makes them, of the others those that `fits` wants."""
+        ...
 
 
 class Form(Protocol):
@@ -32,6 +45,10 @@ class Form(Protocol):
 
     def record(self, raw: bytes, fields: Fields) -> tuple[Record, int]:
         """The record, and how many nulls its envelope has for what there is not."""
+        ...
+
+    def native(self, *, shared: bool) -> Native:
+        """The walk in Rust; with `shared`, the keys have their namespace."""
         ...
 
     def walk(self, raw: bytes) -> Fields:

@@ -17,7 +17,8 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from orjson import Fragment
 
-from cdc.encode.pure import DOUBLE, SYMBOL, UNDEFINED, binary_text, date_text
+from cdc.encode.elements import DOUBLE, SYMBOL, UNDEFINED
+from cdc.encode.pure import binary_text, date_text
 
 OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 

@@ -7,21 +7,26 @@ from typing import Any, NamedTuple
 from bson.errors import BSONError
 from orjson import Fragment
 
+from cdc.encode.elements import DOCUMENT, Element, elements, malformed, unencodable
 from cdc.encode.keys import key_of
-from cdc.encode.pure import DOCUMENT, RELAXED, elements, malformed, unencodable
+from cdc.encode.pure import RELAXED, Dialect
 from cdc.encode.relaxed import decode
 from cdc.errors import Unencodable
 
+DOCUMENTS = {"fullDocument", "fullDocumentBeforeChange", "documentKey", "updatedFields"}
 USER_DATA = {"fullDocument", "fullDocumentBeforeChange", "documentKey", "updateDescription", "operationDescription"}
 
 
-def event(raw: bytes) -> dict[str, Any]:
-    """The event's fields: the server's as decoded, user data as JSON; `Unencodable` where it is malformed."""
+def event(raw: bytes, dialect: Dialect) -> dict[str, Any]:
+    """The event's fields: the server's as decoded, user data as JSON; `Unencodable` where it is malformed.
+
+    The documents in it are in the dialect, what the server says of them is relaxed.
+    """
     fields: dict[str, Any] = {}
     server = []
     for element in elements(raw):
         if element.name in USER_DATA and element.kind == DOCUMENT:
-            fields[element.name] = document(raw, element.value)
+            fields[element.name] = _section(raw, element, dialect)
         else:
             server.append(raw[element.start : element.end])
     try:
@@ -30,9 +35,17 @@ def event(raw: bytes) -> dict[str, Any]:
         raise malformed(reason) from reason
 
 
-def document(raw: bytes, start: int = 0) -> dict[str, Fragment]:
-    """The fields of the document at `start` as JSON; `Unencodable` where it is malformed."""
-    return {element.name: Fragment(RELAXED.field(raw, element)) for element in elements(raw, start)}
+def document(raw: bytes, dialect: Dialect) -> dict[str, Fragment]:
+    """A document's fields as JSON; `Unencodable` where it is malformed."""
+    return {element.name: Fragment(dialect.field(raw, element)) for element in elements(raw)}
+
+
+def _section(raw: bytes, section: Element, dialect: Dialect) -> dict[str, Fragment]:
+    def written(element: Element) -> bytes:
+        told = dialect if {section.name, element.name} & DOCUMENTS else RELAXED
+        return told.field(raw, element)
+
+    return {element.name: Fragment(written(element)) for element in elements(raw, section.value)}
 
 
 def event_key(raw: bytes) -> bytes:
@@ -77,7 +90,7 @@ def remains(raw: bytes) -> Remains:
 def _text(fields: object, *path: str) -> str | None:
     for name in path:
         fields = fields.get(name) if isinstance(fields, dict) else None
-    return fields if isinstance(fields, str) else None
+    return fields if type(fields) is str else None  # `Code` is one too
 
 
 def _decode(fields: bytes) -> dict[str, Any]:

@@ -19,7 +19,7 @@ Field = tuple[str, Value]
 T = TypeVar("T")
 
 _MODERN = bytes([1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 16, 17, 18, 19, 0x7F, 0xFF])
-_ALL = _MODERN + bytes([6, 12, 13, 14, 15])
+ALL = _MODERN + bytes([6, 12, 13, 14, 15])
 _TEXTS = ["", "a", "null", "\r\n", '"\\', "\u2028", "\ufeff\U0001f600", "".join(map(chr, range(32))), "\x7f\x80\xff"]
 _NAMES = ["", "a", "b", "_id", "$ref", "$id", "$db", "$oid", *(text.replace("\0", "") for text in _TEXTS)]
 _DOUBLES = [0.0, -0.0, 1.0, 0.1, 1e22, 1e-7, 5e-324, float("nan"), float("inf"), float("-inf"), 2.0**63, 123456789.125]
@@ -136,15 +136,15 @@ def scoped_code(code: str, scope: list[Field]) -> bytes:
 
 
 entropy: SearchStrategy[Entropy] = st.binary(min_size=20, max_size=250).map(Entropy)
-values: SearchStrategy[Value] = entropy.map(lambda source: source.value(_ALL, 4))
-documents: SearchStrategy[bytes] = entropy.map(lambda source: document(source.fields(_ALL, 4)))
+values: SearchStrategy[Value] = entropy.map(lambda source: source.value(ALL, 4))
+documents: SearchStrategy[bytes] = entropy.map(lambda source: document(source.fields(ALL, 4)))
 modern_documents: SearchStrategy[bytes] = entropy.map(lambda source: document(source.fields(_MODERN, 4)))
 sections: SearchStrategy[tuple[Value, bytes, bytes, bytes]] = entropy.map(
     lambda source: (
-        source.value(_ALL, 2),
-        document(source.fields(_ALL, 3)),
-        document(source.fields(_ALL, 3)),
-        document(source.fields(_ALL, 3)),
+        source.value(ALL, 2),
+        document(source.fields(ALL, 3)),
+        document(source.fields(ALL, 3)),
+        document(source.fields(ALL, 3)),
     )
 )
 
@@ -170,19 +170,19 @@ _NESTED = bytes([0x03, 0x03, 0x04, 0x0F])
 _IDENTITIES = bytes(_FEW) + bytes([0x01, 0x12, 0x13, 0x13]) + _NESTED
 
 
-def _identity(source: Entropy, depth: int) -> Value:
+def identity(source: Entropy, depth: int) -> Value:
     """Few and small, so that two are often equal: in value, in type, or only in looks."""
     kind = source.pick(_IDENTITIES)
     if kind not in _NESTED:
         return kind, _FEW[kind](source)
-    inner = [_identity(source, depth - 1) for _ in range(source.below(3) if depth else 0)]
+    inner = [identity(source, depth - 1) for _ in range(source.below(3) if depth else 0)]
     if kind == 0x04:
         return kind, document([(str(index), value) for index, value in enumerate(inner)])
     fields = [(source.pick(["a", "$oid", "$$oid"]), value) for value in inner]
     return kind, scoped_code("a", fields) if kind == 0x0F else document(fields)
 
 
-ids: SearchStrategy[Value] = st.binary(min_size=1, max_size=10).map(lambda raw: _identity(Entropy(raw), 2))
+ids: SearchStrategy[Value] = st.binary(min_size=1, max_size=10).map(lambda raw: identity(Entropy(raw), 2))
 numbers: list[Value] = [
     *((0x01, pack("<d", value)) for value in _FLOATS),
     *((0x10, pack("<i", value)) for value in (0, 1, 2**31 - 1)),

@@ -8,13 +8,13 @@ from bson import Code, Decimal128, ObjectId, Timestamp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cdc.encode import Encoder
 from cdc.encode.pure import RELAXED
 from cdc.encode.relaxed import decode
 from cdc.events import Batch, Namespace, Position, Records
 from cdc.models.information import INFORMATION, Attachment, Information, Instrument
 from tests.property.bson_values import Value, document, documents
 from tests.support.news import MOMENT, item
+from tests.support.twins import Twins
 
 thorough = settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -45,7 +45,7 @@ VALUES = st.recursive(
 
 
 def encode(raw: bytes, *, fitted: bool) -> Records:
-    encoder = Encoder(
+    encoder = Twins(
         name="p", version="1", full_document="lookup", before="off", refusal=(lambda _: None) if fitted else None
     )
     return encoder.encode(Batch(raw, Position(time=Timestamp(5, 1)), Namespace("t", "info")))

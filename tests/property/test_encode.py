@@ -10,35 +10,47 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from cdc import CollectionEvent, Envelope
-from cdc.encode import Encoder
+from cdc.encode.dialects import DIALECTS
 from cdc.encode.pure import RELAXED
 from cdc.encode.relaxed import OPTIONS, dumps, loses
 from cdc.errors import UnknownOperation
 from cdc.events import Batch, Namespace, Position
 from tests.property.bson_values import Value, document, documents, modern_documents, sections, string
+from tests.support.twins import Twins
 
 thorough = settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MONGODBS = {"relaxed": json_util.RELAXED_JSON_OPTIONS, "canonical": json_util.CANONICAL_JSON_OPTIONS}
 ID: tuple[str, Value] = ("_id", (0x10, pack("<i", 1)))
 
 
 def typed(value: object) -> object:
     """JSON with its numbers' types told apart, and the order of fields not."""
     if isinstance(value, dict):
+        if value.keys() == {"$numberDouble"} and isinstance(value["$numberDouble"], str):
+            return repr(float(value["$numberDouble"]))
         return {name: typed(item) for name, item in value.items()}
     if isinstance(value, list):
         return [typed(item) for item in value]
     return type(value).__name__, repr(value)
 
 
-def encoder() -> Encoder:
-    return Encoder(name="p", version="1", full_document="lookup", before="required")
+def encoder() -> Twins:
+    return Twins(name="p", version="1", full_document="lookup", before="required")
 
 
 @thorough
 @given(modern_documents)
 def test_the_walk_says_what_mongodbs_own_json_says(raw: bytes) -> None:
-    expected = json_util.dumps(bson.decode(raw, OPTIONS), json_options=json_util.RELAXED_JSON_OPTIONS)
-    assert typed(json.loads(RELAXED.document(raw))) == typed(json.loads(expected))
+    for name, options in MONGODBS.items():
+        expected = json_util.dumps(bson.decode(raw, OPTIONS), json_options=options)
+        assert typed(json.loads(DIALECTS[name].document(raw))) == typed(json.loads(expected))
+
+
+@thorough
+@given(documents)
+def test_every_dialect_is_json(raw: bytes) -> None:
+    for dialect in DIALECTS.values():
+        orjson.loads(dialect.document(raw))
 
 
 @thorough

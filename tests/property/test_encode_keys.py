@@ -9,8 +9,8 @@ from struct import unpack, unpack_from
 from bson import Decimal128
 from hypothesis import given, settings
 
+from cdc.encode.elements import elements
 from cdc.encode.keys import key_of, quick_key
-from cdc.encode.pure import elements
 from cdc.encode.relaxed import decode
 from tests.property.bson_values import Value, document, ids, numbers
 

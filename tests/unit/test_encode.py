@@ -10,9 +10,9 @@ import pytest
 from bson import Binary, Int64, ObjectId, Timestamp
 
 from cdc import CollectionEvent, Envelope
-from cdc.encode import Encoder
 from cdc.errors import UnknownOperation
 from cdc.events import Batch, Namespace, Operation, Position, Records
+from tests.support.twins import Twins
 
 OID = ObjectId("6b04567bf14be49f4826a13d")
 KEY = b'{"_id":{"$oid":"6b04567bf14be49f4826a13d"}}'
@@ -20,8 +20,8 @@ CLOCK = b'"ts":{"t":1795446394,"i":2},"ts_ms":1795446394497'
 PIPELINE = b'"name":"p","version":"1.0"'
 
 
-def encoder(full_document: str = "lookup", before: str = "off") -> Encoder:
-    return Encoder(name="p", version="1.0", full_document=full_document, before=before)
+def encoder(full_document: str = "lookup", before: str = "off") -> Twins:
+    return Twins(name="p", version="1.0", full_document=full_document, before=before)
 
 
 def event(operation: str, **fields: object) -> dict[str, Any]:
@@ -36,11 +36,11 @@ def event(operation: str, **fields: object) -> dict[str, Any]:
     }
 
 
-def encode(*events: dict[str, Any], by: Encoder | None = None) -> Records:
+def encode(*events: dict[str, Any], by: Twins | None = None) -> Records:
     return (by or encoder()).encode(Batch(b"".join(map(bson.encode, events)), Position()))
 
 
-def one(sent: dict[str, Any], by: Encoder | None = None) -> bytes:
+def one(sent: dict[str, Any], by: Twins | None = None) -> bytes:
     records = encode(sent, by=by)
     assert records.rejected == []
     (value,) = records.values
@@ -81,6 +81,23 @@ def test_update_says_what_changed_and_how_its_images_were_had() -> None:
         b'"truncated":[{"field":"d","newSize":3}],"paths":{"a.0":["a","0"]}},' + CLOCK + b',"txn":null,'
         b'"source":{' + PIPELINE + b',"snapshot":false,"image":"latest"}}'
     )
+
+
+def test_what_the_server_says_of_an_update_is_the_same_in_every_dialect() -> None:
+    description = {
+        "updatedFields": {"n": 2},
+        "removedFields": ["c"],
+        "truncatedArrays": [{"field": "d", "newSize": 3}],
+        "disambiguatedPaths": {"a.0": ["a", 0]},
+    }
+    sent = event("update", documentKey={"_id": 1}, updateDescription=description)
+    value = one(sent, Twins(name="p", version="1.0", full_document="off", before="off", dialect="canonical"))
+    assert b'"key":{"_id":{"$numberInt":"1"}}' in value
+    assert (
+        b'"update":{"set":{"n":{"$numberInt":"2"}},"unset":["c"],"truncated":[{"field":"d","newSize":3}],'
+        b'"paths":{"a.0":["a",0]}}' in value
+    )
+    Envelope.model_validate_json(value)
 
 
 def test_replace_keeps_the_key_though_the_id_changes_its_type() -> None:

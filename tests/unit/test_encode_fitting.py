@@ -10,9 +10,9 @@ import pytest
 from bson import Binary, Code, Decimal128, Int64, ObjectId, Timestamp
 from bson.datetime_ms import DatetimeMS
 
-from cdc.encode import Encoder
 from cdc.encode.fitting import Refusal
 from cdc.events import Batch, Namespace, Operation, Position, Records, Rejected
+from tests.support.twins import Twins
 
 INFO = Namespace("t", "info")
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -37,7 +37,7 @@ def fits(document: Mapping[str, Any]) -> None:
 
 
 def encode(batch: Batch, refusal: Refusal | None, *, shared: bool = False) -> Records:
-    encoder = Encoder(name="p", version="1.0", full_document="lookup", before="off", refusal=refusal, shared=shared)
+    encoder = Twins(name="p", version="1.0", full_document="lookup", before="off", refusal=refusal, shared=shared)
     return encoder.encode(batch)
 
 
@@ -102,9 +102,10 @@ def test_what_the_model_sees() -> None:
     encoded = {**document, "uuid": Binary.from_uuid(UUID(int=7))}
     seen: list[Mapping[str, Any]] = []
     assert len(encode(read(bson.encode(encoded)), seen.append)) == 1
-    (told,) = seen
-    assert told == document
-    assert {name: type(value) for name, value in told.items()} == {name: type(v) for name, v in document.items()}
+    assert seen
+    for told in seen:
+        assert told == document
+        assert {name: type(value) for name, value in told.items()} == {name: type(v) for name, v in document.items()}
 
 
 @pytest.mark.parametrize(

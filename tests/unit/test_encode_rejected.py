@@ -7,9 +7,9 @@ import bson
 import orjson
 from bson import Timestamp
 
-from cdc.encode import Encoder
 from cdc.encode.dead_letter import letter
 from cdc.events import Batch, Namespace, Position, Records, Rejected
+from tests.support.twins import Twins
 
 INFO = Namespace("t", "info")
 
@@ -28,7 +28,7 @@ def event(n: int, text: str = "fine") -> bytes:
 
 
 def encode(raw: bytes) -> Records:
-    encoder = Encoder(name="p", version="1.0", full_document="lookup", before="off")
+    encoder = Twins(name="p", version="1.0", full_document="lookup", before="off")
     return encoder.encode(Batch(raw, Position()))
 
 
@@ -82,7 +82,7 @@ def test_an_event_that_lacks_a_field() -> None:
 
 
 def test_documents_that_were_read() -> None:
-    encoder = Encoder(name="p", version="1.0", full_document="lookup", before="off")
+    encoder = Twins(name="p", version="1.0", full_document="lookup", before="off")
     bad = bson.encode({"_id": 2, "text": "@@"}).replace(b"@@", b"\xff\xfe")
     raw = bson.encode({"_id": 1}) + bad + bson.encode({"nameless": 3})
     records = encoder.encode(Batch(raw, Position(time=Timestamp(5, 1)), INFO))
@@ -100,7 +100,7 @@ def test_nesting_deeper_than_a_server_takes_is_rejected_and_what_it_takes_is_not
             raw = pack("<i", len(body) + 5) + body + b"\0"
         return raw
 
-    encoder = Encoder(name="p", version="1.0", full_document="lookup", before="off")
+    encoder = Twins(name="p", version="1.0", full_document="lookup", before="off")
     records = encoder.encode(Batch(nested(200) + nested(5000), Position(time=Timestamp(5, 1)), INFO))
     assert orjson.loads(records.values[0])["after"]["in"]["in"]["_id"] == 1
     (rejected,) = records.rejected
