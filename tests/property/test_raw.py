@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cdc.encode.pure import elements
+from cdc.encode.elements import elements
 from cdc.errors import SourceUnreachable
 from cdc.source.raw import DOCUMENT, Field, ReplySize, documents, fields, found_at, identity, joined, split
 from tests.property.bson_values import Value, binary, document, string, values
