@@ -5,17 +5,17 @@ a document that was read stands exactly where it belongs among the changes: no n
 one comes after (I6). Nothing is written to the source, and the stream never falls far behind.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import structlog
 from bson import json_util
 from bson.timestamp import Timestamp
-from pymongo.errors import ExecutionTimeout, OperationFailure
+from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError
 from pymongo.read_preferences import make_read_preference, read_pref_mode_from_name
 
-from cdc.errors import SourceUnreachable
+from cdc.errors import ConfigInvalid, SourceUnreachable
 from cdc.events import DONE, Chunk, Load
 from cdc.source.change_stream import Scope
 from cdc.source.chunks import Size, plan
@@ -56,10 +56,14 @@ class Reading(Protocol):
         ...
 
 
+Refused = Callable[[PyMongoError | ConfigInvalid, Load], Load]
+"""What becomes of a load that the server refuses: it has ended, or the error is raised."""
+
+
 class Loader:
     """Reads loads round by round. `level` is the read concern: `snapshot` where the server can read at a past time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords, one for each thing it follows
         self,
         database: Database,
         scope: Scope,
@@ -67,12 +71,14 @@ class Loader:
         *,
         batch_size: int,
         level: Literal["snapshot", "majority", "local"],
+        refused: Refused,
     ) -> None:
         self._database = database
         self._scope = scope
         self._loads = loads
         self._batch_size = batch_size
         self._best = self._level = level
+        self._refused = refused
         self._pace = Pace(loads.max_rate, loads.round_seconds)
         self._reading: Reading | None = None
         self._of: tuple[str, str] | None = None
@@ -88,6 +94,15 @@ class Loader:
 
         Nothing is left of a load once it comes with how it `ended`.
         """
+        try:
+            for row in self._rows(load, at):
+                load = row[2]
+                yield row
+        except (PyMongoError, ConfigInvalid) as error:
+            self.close()
+            yield b"", "", self._refused(error, load)
+
+    def _rows(self, load: Load, at: Timestamp) -> Iterator[tuple[bytes, str, Load]]:
         load = self._begun(load)
         if not load.chunks:
             yield b"", "", replace(load, ended=DONE)

@@ -131,23 +131,19 @@ class MongoSource:
         at = snapshot_time(position.token or {}) or self._tap.clock
         if at is None:
             raise ConfigInvalid("MongoDB has no cluster time", hint="use MongoDB 4.0.7 or newer")
-        here = replace(position, time=at)
-        try:
-            for raw, collection, now in loader.round(load, at):
-                load = now
-                yield Batch(raw, replace(here, load=load), Namespace(self._scope.database, collection))
-        except (PyMongoError, ConfigInvalid) as error:
-            load = self._failed(error, load)
-            loader.close()
-            yield Batch(b"", replace(here, load=load))
+        for raw, collection, so_far in loader.round(load, at):
+            load = so_far
+            yield Batch(raw, replace(position, time=at, load=load), Namespace(self._scope.database, collection))
         return load
 
-    def _failed(self, error: PyMongoError | ConfigInvalid, load: Load) -> Load:
+    def _refused(self, error: PyMongoError | ConfigInvalid, load: Load) -> Load:
         """A load that was asked for ends where the server refuses it, and the changes go on; the first cannot."""
         ours: CdcError | None = error if isinstance(error, ConfigInvalid) else self._translated(error, load)
-        if not isinstance(ours, ConfigInvalid) or load.id == FIRST_LOAD:
-            raise (ours or error) from error
-        return replace(load, chunks=(), collections=(), ended=str(ours))
+        if isinstance(ours, ConfigInvalid) and load.id != FIRST_LOAD:
+            return replace(load, chunks=(), collections=(), ended=str(ours))
+        if ours is None or ours is error:
+            raise error
+        raise ours from error
 
     def _wanted(self, load: Load | None) -> Load | None:
         """The load as others wish it: cancelled, or after its end the next one."""
@@ -184,7 +180,7 @@ class MongoSource:
 
     def _loader(self, level: Literal["snapshot", "majority", "local"]) -> Loader:
         size = self._settings.batch_size
-        return Loader(self._database, self._scope, self._loads, batch_size=size, level=level)
+        return Loader(self._database, self._scope, self._loads, batch_size=size, level=level, refused=self._refused)
 
     def _translated(self, error: PyMongoError, load: Load | None = None) -> CdcError | None:
         where = load.where if load is not None else None

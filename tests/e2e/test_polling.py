@@ -172,6 +172,9 @@ def test_a_snapshot_of_a_polling_watch(
         again = cdc("snapshot", *args[1:9], "--cursor-dir", str(tmp_path), env=env)
         assert again.returncode == 0, again.stderr
         assert topics.ends(kafka, topic) >= 40
+        refused = cdc("snapshot", *args[1:9], "--cursor-dir", str(tmp_path), "--where", '{"$nope": 1}', env=env)
+        assert "--where: the server refuses it: unknown top level operator: $nope" in refusal(refused, 2)
+        assert child.alive
         assert child.stop() == 0, child.text
 
 

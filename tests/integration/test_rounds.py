@@ -25,11 +25,17 @@ def source(mongo_uri: str, database: str) -> Iterator[Source]:
     made.client.close()
 
 
+def refused(error: Exception, load: Load) -> Load:
+    del load
+    raise error
+
+
 @pytest.fixture(params=["_id", "at"])
 def loader(request: pytest.FixtureRequest, source: Source) -> Iterator[Loader]:
     """Of rounds of a few documents."""
     loads = Loads(request.param, 1, max_rate=1, read_preference="primary", round_seconds=1)
-    made = Loader(source.database, Scope(source.database.name, ["info"]), loads, batch_size=1000, level="snapshot")
+    scope = Scope(source.database.name, ["info"])
+    made = Loader(source.database, scope, loads, batch_size=1000, level="snapshot", refused=refused)
     yield made
     made.close()
 
