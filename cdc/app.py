@@ -127,7 +127,7 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None])
     """What the pipeline is made of, by the settings; `notify` takes what users should know of the source."""
     name = settings.pipeline_name
     scope = Scope(settings.mongo.database, settings.collection, settings.match)
-    images = Images(settings.full_document, settings.before)
+    images = Images(settings.full_document, settings.before, settings.lookup)
     requests = (lambda: ()) if settings.dry_run else cursors.store(settings).requests.outstanding
     encoder = Encoder(
         name=name,

@@ -150,8 +150,11 @@ def snapshot_time(token: Mapping[str, Any]) -> Timestamp | None:
     one tick ahead of the server's clock.
     """
     time = cluster_time(token)
-    if time is None or token["_data"][22:24] != "29":
-        return time
+    return time if time is None or token["_data"][22:24] != "29" else tick_before(time)
+
+
+def tick_before(time: Timestamp) -> Timestamp:
+    """The cluster time just before this one."""
     return Timestamp(time.time, time.inc - 1) if time.inc else Timestamp(time.time - 1, 2**32 - 1)
 
 

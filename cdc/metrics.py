@@ -16,6 +16,7 @@ log = structlog.get_logger("cdc")
 PIPELINE = "pipeline"
 OPERATION = "operation"
 REASON = "reason"
+IMAGE = "image"
 CLASS = "class"
 CALL = "call"
 
@@ -49,6 +50,7 @@ SNAPSHOT_CHUNKS = Gauge("cdc_snapshot_chunks", "Chunks of the last load, as far 
 SNAPSHOT_SECONDS_LEFT = Gauge(
     "cdc_snapshot_seconds_left", "Until the load is done, by its pace; NaN while unknown, 0 without a load", [PIPELINE]
 )
+IMAGES = Counter("cdc_images_total", "Changes whose documents were looked up, by how they were had", [PIPELINE, IMAGE])
 CHECKPOINTS = Counter("cdc_checkpoints_total", "Positions saved", [PIPELINE])
 CHECKPOINT_AGE = Gauge(
     "cdc_checkpoint_age_seconds", "Since the saved position was last known to be current", [PIPELINE]

@@ -140,7 +140,17 @@ Before = Annotated[
     str | None,
     Option(
         metavar="IMAGE",
-        help="The document before a change: off, when-available or required (as the server stored it). (default: off)",
+        help="The document before a change: off, lookup, when-available or required (as the server stored it). "
+        "(default: off)",
+        rich_help_panel=RECORDS,
+    ),
+]
+Lookup = Annotated[
+    str | None,
+    Option(
+        metavar="exact|server",
+        help="How lookup reads a document: as of the change's own time, or by the server, whatever stands there later. "
+        "(default: exact)",
         rich_help_panel=RECORDS,
     ),
 ]

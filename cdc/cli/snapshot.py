@@ -32,6 +32,7 @@ def snapshot(
     snapshot_round_ms: options.SnapshotRoundMs = None,
     full_document: options.FullDocument = None,
     before: options.Before = None,
+    lookup: options.Lookup = None,
     json: options.Json = None,
     tombstones: options.Tombstones = None,
     topic: options.Topic = None,

@@ -22,6 +22,7 @@ def watch(
     poll_lag: options.PollLag = None,
     full_document: options.FullDocument = None,
     before: options.Before = None,
+    lookup: options.Lookup = None,
     json: options.Json = None,
     tombstones: options.Tombstones = None,
     topic: options.Topic = None,

@@ -104,8 +104,11 @@ class Settings(BaseSettings):
         "lookup",
         description="Document after an update: looked up, stored by the server (required, or when-available), or off.",
     )
-    before: Annotated[Literal["off", "when-available", "required"], Off] = Field(
-        "off", description="Document before a change, where the server stores it."
+    before: Annotated[Literal["off", "lookup", "when-available", "required"], Off] = Field(
+        "off", description="Document before a change: looked up, stored by the server, or off."
+    )
+    lookup: Literal["exact", "server"] = Field(
+        "exact", description="How documents are looked up: as of the change's own time, or by the server, later."
     )
     json_: Literal["relaxed", "canonical", "plain"] = Field(
         "relaxed", alias="json", description="Dialect of JSON that documents are written in."
@@ -191,6 +194,22 @@ class Settings(BaseSettings):
         return (
             None if self.where is None else json_util.dumps(self.where, json_options=json_util.CANONICAL_JSON_OPTIONS)
         )
+
+    @model_validator(mode="after")
+    def _lookups_fit(self) -> Self:
+        if self.before == "lookup" and self.lookup == "server":
+            raise MisfitError(
+                "the server looks up no document before a change",
+                hint="write --lookup exact, or --before when-available",
+                settings=("before", "lookup"),
+            )
+        if self.before == "lookup" and self.match is not None:
+            raise MisfitError(
+                "what the filter leaves out may have changed the document in between",
+                hint="write --before when-available, or drop the filter",
+                settings=("before", "match"),
+            )
+        return self
 
     @property
     def pipeline_name(self) -> str:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from cdc.encode.record import Columns, Record
 from cdc.events import Namespace, Operation
@@ -13,10 +13,8 @@ class Changes(_Walk):
         self,
         *,
         dialect: str,
-        found: bytes,
-        stored: bytes,
-        sent: bytes,
-        none: bytes,
+        found: str,
+        images: Mapping[str, bytes],
         before: bool,
         shared: bool,
         namespace: Callable[[str, str], Namespace],

@@ -33,10 +33,11 @@ class Changes:
     def __init__(self, origin: Origin, *, full_document: str, before: str, dialect: str) -> None:
         self._dialect = dialect
         self._closing = origin.closing()
-        self._sent, self._stored, self._latest, self._none = (
-            origin.closing(snapshot=False, image=image) for image in ("event", "stored", "latest", "none")
-        )
-        self._found = self._latest if full_document == "lookup" else self._stored
+        self._images = {
+            image: origin.closing(snapshot=False, image=image)
+            for image in ("event", "exact", "stored", "latest", "none")
+        }
+        self._found = "latest" if full_document == "lookup" else "stored"
         self._before = before != "off"
 
     def record(self, raw: bytes, fields: Fields) -> tuple[Record, int]:
@@ -47,9 +48,7 @@ class Changes:
         return native.Changes(
             dialect=self._dialect,
             found=self._found,
-            stored=self._stored,
-            sent=self._sent,
-            none=self._none,
+            images=self._images,
             before=self._before,
             shared=shared,
             namespace=Namespace,
@@ -96,19 +95,21 @@ class Changes:
                 ts,
                 b',"txn":',
                 txn,
-                self._source(operation, after, before),
+                self._images[self._image(operation, after, before, fields.get("imageRead"))],
             )
         )
         blanks = (after, before, update, txn).count(NULL) + update.endswith(_NO_PATHS)
         return (where, operation, key, value, ms, fields["_id"]["_data"]), blanks
 
-    def _source(self, operation: Operation, after: bytes, before: bytes) -> bytes:
-        """The envelope's end; its image is the weaker of two: latest, stored, event."""
+    def _image(self, operation: Operation, after: bytes, before: bytes, read: str | None) -> str:
+        """How the images were had: as the source says of those that it `read`, else as the stream was opened."""
+        if after is NULL and before is NULL:
+            return "none"
+        if read is not None:
+            return read
         if operation is _UPDATE and after is not NULL:
             return self._found
-        if before is not NULL:
-            return self._stored
-        return self._none if after is NULL else self._sent
+        return "event" if before is NULL else "stored"
 
     def _collection(self, raw: bytes, fields: Fields) -> tuple[Record, int]:  # noqa: ARG002 - the shape of `_document`
         ns = fields.get("ns", {})

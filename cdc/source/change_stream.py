@@ -10,6 +10,9 @@ from cdc.metrics import timed
 from cdc.source.cursors import Database, RawCursor
 from cdc.source.raw import ReplySize
 
+STORED = {"required": "required", "when-available": "whenAvailable"}
+"""The images that the server stores, by our names and by its own."""
+
 AT_ONCE_MS = 1
 """The least wait that a server knows: 0 stands for its own default."""
 
@@ -30,19 +33,25 @@ class Images:
     """How updates get their document, and every change the one it replaced, by the names of our options."""
 
     full_document: Literal["lookup", "required", "when-available", "off"]
-    before: Literal["off", "when-available", "required"]
+    before: Literal["off", "lookup", "when-available", "required"]
+    lookup: Literal["exact", "server"] = "exact"
 
     @property
     def stored(self) -> bool:
         """Whether any image is to be one that the server stored."""
-        return self.before != "off" or self.full_document in {"required", "when-available"}
+        return not {self.before, self.full_document}.isdisjoint(STORED)
 
-    def options(self) -> dict[str, str]:
-        """As options of `$changeStream`."""
-        full = {"lookup": "updateLookup", "required": "required", "when-available": "whenAvailable", "off": "default"}
+    def looked_up(self, *, exactly: bool) -> tuple[bool, bool]:
+        """Whether the documents after and before a change are for us to read, where they can be had `exactly`."""
+        after = self.full_document == "lookup" and self.lookup == "exact" and exactly
+        return after, self.before == "lookup"
+
+    def options(self, *, after: bool) -> dict[str, str]:
+        """As options of `$changeStream`; with `after`, we read the documents of updates."""
+        full = {**STORED, "off": "default", "lookup": "default" if after else "updateLookup"}
         options = {"fullDocument": full[self.full_document]}
-        if self.before != "off":
-            options["fullDocumentBeforeChange"] = full[self.before]
+        if self.before in STORED:
+            options["fullDocumentBeforeChange"] = STORED[self.before]
         return options
 
 

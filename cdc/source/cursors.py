@@ -20,6 +20,9 @@ ReadPreference = Any
 
 PRIMARY: ReadPreference = Primary()
 
+UNREADABLE = frozenset({239, 246})
+"""SnapshotTooOld, and SnapshotUnavailable, as after a collection was made anew: another time will do."""
+
 
 class ReplyTap(threading.local, CommandListener):
     """Remembers of the last cursor reply of each thread what PyMongo's raw cursors keep to themselves.

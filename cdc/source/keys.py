@@ -17,16 +17,14 @@ from cdc.reader import Reader
 from cdc.source.cursors import Database, ReadPreference
 from cdc.source.pace import Round
 from cdc.source.raw import (
-    ARRAY,
-    DOCUMENT,
     NULL,
     UNDEFINED,
     Field,
     ReplySize,
+    among,
     documents,
     fields,
     identity,
-    joined,
     split,
 )
 
@@ -128,13 +126,6 @@ def _literal(document: bytes) -> RawBSONDocument:
     return RawBSONDocument(value.document("$literal"))
 
 
-def _among(keys: Sequence[Key]) -> RawBSONDocument:
-    """`{_id: {$in: […]}}`, each `_id` byte for byte."""
-    array = joined((str(place), key.identity) for place, key in enumerate(keys))
-    within = joined([("$in", Field(ARRAY, b"", array))])
-    return RawBSONDocument(joined([("_id", Field(DOCUMENT, b"", within))]))
-
-
 def in_order(raw: bytes, keys: Sequence[Key]) -> bytes:
     """The documents of a reply in the order of their keys."""
     places = {(key.identity.kind, key.identity.value): place for place, key in enumerate(keys)}
@@ -232,7 +223,7 @@ class Keyed:
         """The documents of these keys that are there, in order of the keys."""
         found: dict[str, Any] = {
             "aggregate": self._collection,
-            "pipeline": [{"$match": _among(keys)}, *self._stages],
+            "pipeline": [{"$match": RawBSONDocument(among([key.identity for key in keys]))}, *self._stages],
             "readConcern": concern,
         }
         cursor = self._database.cursor(found, preference=self._preference)

@@ -3,7 +3,7 @@
 https://bsonspec.org/spec.html
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct, error
 from typing import NamedTuple
 
@@ -15,14 +15,14 @@ REPLY_BYTES = 4 * 1024 * 1024
 FIRST_DOCUMENTS = 4
 """Asked for while nothing is known of their size."""
 
-DOCUMENT, ARRAY, UNDEFINED, NULL = 0x03, 0x04, 0x06, 0x0A
+STRING, DOCUMENT, ARRAY, UNDEFINED, NULL = 0x02, 0x03, 0x04, 0x06, 0x0A
 
 _SMALLEST = 5  # bytes of an empty document
 _LARGEST = 16 * 1024 * 1024  # bytes of a reply
 _REGEX = 0x0B
 _FIXED = {1: 8, UNDEFINED: 0, 7: 12, 8: 1, 9: 8, NULL: 0, 16: 4, 17: 8, 18: 8, 19: 16, 0x7F: 0, 0xFF: 0}
 _COUNTED = {
-    2: 4,
+    STRING: 4,
     DOCUMENT: 0,
     ARRAY: 0,
     5: 5,
@@ -54,6 +54,13 @@ def joined(named: Iterable[tuple[str, Field]]) -> bytes:
     return _int32.pack(len(elements) + _SMALLEST) + elements + b"\0"
 
 
+def among(identities: Sequence[Field]) -> bytes:
+    """The filter `{_id: {$in: […]}}`, each `_id` byte for byte."""
+    array = joined((str(place), identity) for place, identity in enumerate(identities))
+    within = joined([("$in", Field(ARRAY, b"", array))])
+    return joined([("_id", Field(DOCUMENT, b"", within))])
+
+
 def documents(raw: bytes) -> list[int]:
     """Where each document of a reply begins."""
     starts, pos = [], 0
@@ -69,18 +76,38 @@ def split(raw: bytes) -> list[bytes]:
     return [raw[start:end] for start, end in zip(starts, [*starts[1:], len(raw)], strict=False)]
 
 
-def fields(raw: bytes, start: int = 0) -> Iterator[Field]:
-    """The fields of the document at `start`, or of an array; `SourceUnreachable` where it is malformed."""
+def spans(raw: bytes, start: int = 0) -> Iterator[tuple[int, bytes, int, int]]:
+    """Of each field of the document at `start`: type, name, and where its value begins and ends.
+
+    `SourceUnreachable` where it is malformed.
+    """
     try:
         end, pos = min(start + _length(raw, start)[0] - 1, len(raw)), start + 4
         while pos < end:
-            stop = raw.index(0, pos + 1)
-            kind, name, pos = raw[pos], raw[pos + 1 : stop], _within(_end(raw, raw[pos], stop + 1), stop, end)
-            yield Field(kind, name, raw[stop + 1 : pos])
+            stop, kind = raw.index(0, pos + 1), raw[pos]
+            name, value = raw[pos + 1 : stop], stop + 1
+            size = _FIXED.get(kind)
+            pos = value + size if size is not None else _end(raw, kind, value)
+            if not stop < pos <= end:
+                break
+            yield kind, name, value, pos
+        else:
+            return
     except (error, IndexError, KeyError, ValueError) as reason:
-        raise SourceUnreachable(
-            "MongoDB sent a document that is not BSON", hint="it is read again; a proxy may have changed it"
-        ) from reason
+        raise _malformed() from reason
+    raise _malformed()
+
+
+def _malformed() -> SourceUnreachable:
+    return SourceUnreachable(
+        "MongoDB sent a document that is not BSON", hint="it is read again; a proxy may have changed it"
+    )
+
+
+def fields(raw: bytes, start: int = 0) -> Iterator[Field]:
+    """The fields of the document at `start`, or of an array; `SourceUnreachable` where it is malformed."""
+    for kind, name, value, end in spans(raw, start):
+        yield Field(kind, name, raw[value:end])
 
 
 def identity(raw: bytes, start: int = 0) -> Field:
@@ -102,16 +129,7 @@ def found_at(document: bytes, path: str) -> Field | None:
     return None
 
 
-def _within(pos: int, start: int, end: int) -> int:
-    """The end of a value, which a broken length puts elsewhere."""
-    if not start < pos <= end:
-        raise ValueError(pos)
-    return pos
-
-
 def _end(raw: bytes, kind: int, pos: int) -> int:
-    if kind in _FIXED:
-        return pos + _FIXED[kind]
     if kind == _REGEX:
         return raw.index(0, raw.index(0, pos) + 1) + 1
     length: int = _length(raw, pos)[0]

@@ -20,15 +20,12 @@ from cdc.events import DONE, Chunk, Load
 from cdc.source.change_stream import Scope
 from cdc.source.chunks import Size, plan
 from cdc.source.collections import ANSWER_MS, as_inserted, capped, plain, require_field
-from cdc.source.cursors import Database
+from cdc.source.cursors import UNREADABLE, Database
 from cdc.source.keys import Keyed, Order, indexed
 from cdc.source.pace import Pace, Round
 from cdc.source.ranges import Ranges
 
 log = structlog.get_logger("cdc")
-
-UNREADABLE = frozenset({239, 246})
-"""SnapshotTooOld, and SnapshotUnavailable, as after a collection was made anew: another time will do."""
 
 MOST_FRUITLESS = 20
 

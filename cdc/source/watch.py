@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from pymongo.errors import PyMongoError
@@ -15,6 +15,7 @@ from cdc.events import CANCELLED, FIRST_LOAD, Batch, Load, Namespace, Position, 
 from cdc.source.change_stream import ChangeStream, Images, Scope
 from cdc.source.collections import require_plain
 from cdc.source.cursors import Database, ReplyTap
+from cdc.source.images import Lookup
 from cdc.source.mongo import Server, connect, hosts, translate, translated
 from cdc.source.polling import Poller, Polls
 from cdc.source.snapshot import Loader, Loads
@@ -47,6 +48,7 @@ class MongoSource:
         self._settings = settings
         self._scope = scope
         self._images = images
+        self._name = name
         self._loads = loads
         self._polls = polls
         self._requests = requests
@@ -85,12 +87,21 @@ class MongoSource:
                 "--full-document, --before: this MongoDB stores no images; 6.0 and newer can",
                 hint="--full-document lookup or off, --before off",
             )
+        if self._images.before == "lookup" and server.replicated and not server.snapshot_reads:
+            raise ConfigInvalid(
+                "--before: this MongoDB cannot read at a time that is past; 5.0 and newer can",
+                hint="--before off, or stored images with 6.0 and newer",
+            )
         with translated(self._settings):
             require_plain(self._database, self._scope.collections)
 
     def _follow(self, start: Position, server: Server) -> Iterator[Batch]:
         """The stream, and rounds of a load between its replies wherever one is due."""
-        options = {**self._images.options(), **({"showExpandedEvents": True} if server.expanded_events else {})}
+        after, before = self._images.looked_up(exactly=server.snapshot_reads and self._scope.match is None)
+        options: dict[str, Any] = self._images.options(after=after)
+        if server.expanded_events:
+            options["showExpandedEvents"] = True
+        lookup = Lookup(self._database, self._name, self._settings.batch_size, after=after, before=before)
         stream = ChangeStream(self._database, self._scope, options, self._settings)
         taken = self._open(stream, start)
         load = start.load
@@ -105,22 +116,22 @@ class MongoSource:
                 load = self._wanted(load)
                 if load is None or load.ended is not None:
                     loader.close()
-                    yield _with(stream.next(), load)
+                    yield from lookup.batches(_with(stream.next(), load))
                     continue
                 if loader.wait:
                     self._pause.wait(min(loader.wait, ASK_SECONDS))
-                position = yield from self._caught_up(stream, load)
+                position = yield from self._caught_up(stream, lookup, load)
                 if not loader.wait:
                     load = yield from self._round(loader, position, load)
         finally:
             loader.close()
 
-    def _caught_up(self, stream: ChangeStream, load: Load) -> Generator[Batch, None, Position]:
+    def _caught_up(self, stream: ChangeStream, lookup: Lookup, load: Load) -> Generator[Batch, None, Position]:
         """The changes up to the last operation that there was when it began; gives the position there."""
         goal = None
         while True:
             batch = stream.next(eager=True)
-            yield _with(batch, load)
+            yield from lookup.batches(_with(batch, load))
             goal = goal or batch.server_time
             now = batch.position.time
             if not batch.raw or (goal is not None and now is not None and now >= goal):

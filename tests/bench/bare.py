@@ -21,7 +21,7 @@ _length = Struct("<i").unpack_from
 
 def drain(client: MongoClient[dict[str, Any]], database: str, collection: str, token: Any, count: int) -> None:  # noqa: ANN401 - JSON
     """With the options and the batch size of `cdc watch`."""
-    options = Images("lookup", "off").options() | {"showExpandedEvents": True, "startAfter": token}
+    options = Images("lookup", "off").options(after=True) | {"showExpandedEvents": True, "startAfter": token}
     seen = first = 0
     begun = ended = 0.0
     settings = MongoSettings()

@@ -59,6 +59,13 @@ def fill(client: MongoClient[dict[str, Any]], count: int = DOCUMENTS) -> None:
     client.shop.info.insert_many(document(n) for n in range(count))
 
 
+def written(client: MongoClient[dict[str, Any]]) -> bool:
+    """Whether there is a primary that takes a change of many documents."""
+    with suppress(AutoReconnect):
+        return client.shop.info.update_many({"n": {"$lt": 1000}}, {"$inc": {"v": 1}}).acknowledged
+    return False
+
+
 def test_mongod_killed_amid_a_load(own_stack: "Callable[..., Stack]", topic: str, tmp_path: Path) -> None:
     stack = own_stack()
     slow = ["--max-rate", "3000", "--snapshot-round-ms", "100"]
@@ -89,7 +96,7 @@ def test_another_primary_amid_a_load(own_stack: "Callable[..., Stack]", topic: s
                 (primary,) = [node for node in stack.mongo if node.hello().get("isWritablePrimary")]
                 with suppress(AutoReconnect):  # which is how some servers answer
                     primary.run({"replSetStepDown": 5, "force": True})
-                client.shop.info.update_many({"n": {"$lt": 1000}}, {"$inc": {"v": 1}})
+                until(lambda: written(client), what="another primary")
             wait_for(tmp_path, child)
             assert child.stop() == 0, child.text
         assert cdc(*arguments(topic, tmp_path, "--once"), env=stack.environment()).returncode == 0

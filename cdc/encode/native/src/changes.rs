@@ -5,6 +5,7 @@ use std::ops::Range;
 use bson::Timestamp;
 use bson::raw::{RawArray, RawBsonRef, RawDocument, RawElement};
 use bson::spec::BinarySubtype;
+use pyo3::prelude::*;
 
 use crate::batch::{Form, Record, Spaces};
 use crate::document::{Odd, Walked, Writer};
@@ -13,12 +14,21 @@ use crate::json;
 pub const OPERATIONS: [&str; 4] = ["insert", "update", "replace", "delete"];
 const UPDATE: usize = 1;
 
+/// The envelope's end, by how the images were had.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Images {
+    event: Vec<u8>,
+    exact: Vec<u8>,
+    stored: Vec<u8>,
+    latest: Vec<u8>,
+    none: Vec<u8>,
+}
+
 pub struct Changes {
-    /// The envelope's end, by how the images of an update, those before the change, and any others were had.
-    pub found: Vec<u8>,
-    pub stored: Vec<u8>,
-    pub sent: Vec<u8>,
-    pub none: Vec<u8>,
+    pub images: Images,
+    /// How an update has its document where the source has not read it: `latest`, else `stored`.
+    pub latest: bool,
     /// Whether the documents before the change were asked for.
     pub before: bool,
     /// Whether collections share a topic.
@@ -39,6 +49,7 @@ struct Event<'a> {
     update: Option<&'a RawDocument>,
     session: Option<[u8; 16]>,
     number: Option<i64>,
+    read: Option<&'a str>,
 }
 
 #[derive(Default)]
@@ -91,7 +102,7 @@ impl Form for Changes {
             Some(session) => transaction(session, event.number.ok_or(Odd)?, writer),
             None => writer.put(b"null"),
         }
-        writer.put(self.source(operation, after.is_some(), before.is_some()));
+        writer.put(self.image(operation, after.is_some(), before.is_some(), event.read)?);
         let value = key.end..writer.out.len();
         let key = if self.shared { writer.shared_key(spaces.text(space), key) } else { key };
         Ok(Record { space, operation, key, value, ms, token: event.token.ok_or(Odd)? })
@@ -99,14 +110,18 @@ impl Form for Changes {
 }
 
 impl Changes {
-    /// The envelope's end; its image is the weaker of two: latest, stored, event.
-    fn source(&self, operation: usize, after: bool, before: bool) -> &[u8] {
-        match (after, before) {
-            (true, _) if operation == UPDATE => &self.found,
-            (_, true) => &self.stored,
-            (true, false) => &self.sent,
-            (false, false) => &self.none,
-        }
+    /// The envelope's end, as `changes.py` finds it.
+    fn image(&self, operation: usize, after: bool, before: bool, read: Option<&str>) -> Walked<&[u8]> {
+        Ok(match (after, before, read) {
+            (false, false, _) => &self.images.none,
+            (_, _, Some("exact")) => &self.images.exact,
+            (_, _, Some("latest")) => &self.images.latest,
+            (_, _, Some(_)) => return Err(Odd),
+            (true, _, None) if operation == UPDATE && self.latest => &self.images.latest,
+            (true, _, None) if operation == UPDATE => &self.images.stored,
+            (_, true, None) => &self.images.stored,
+            (_, false, None) => &self.images.event,
+        })
     }
 }
 
@@ -133,6 +148,7 @@ fn event(raw: &RawDocument) -> Walked<Event<'_>> {
             ("lsid", RawBsonRef::Document(session)) => once(&mut event.session, uuid(session)?)?,
             ("txnNumber", RawBsonRef::Int64(number)) => once(&mut event.number, number)?,
             ("collectionUUID", RawBsonRef::Binary(_)) => (),
+            ("imageRead", RawBsonRef::String(how)) => once(&mut event.read, how)?,
             _ => return Err(Odd),
         }
     }

@@ -31,14 +31,12 @@ struct Changes {
 #[pymethods]
 impl Changes {
     #[new]
-    #[pyo3(signature = (*, dialect, found, stored, sent, none, before, shared, namespace, operation))]
+    #[pyo3(signature = (*, dialect, found, images, before, shared, namespace, operation))]
     #[allow(clippy::too_many_arguments)] // keywords
     fn new(
         dialect: &str,
-        found: Vec<u8>,
-        stored: Vec<u8>,
-        sent: Vec<u8>,
-        none: Vec<u8>,
+        found: &str,
+        images: changes::Images,
         before: bool,
         shared: bool,
         namespace: Py<PyAny>,
@@ -46,7 +44,7 @@ impl Changes {
     ) -> PyResult<Self> {
         let named = |name| Ok(operation.call1((name,))?.unbind());
         let operations = changes::OPERATIONS.into_iter().map(named).collect::<PyResult<_>>()?;
-        let form = changes::Changes { found, stored, sent, none, before, shared };
+        let form = changes::Changes { images, latest: found == "latest", before, shared };
         Ok(Changes { language: language(dialect)?, form, namespace, operations })
     }
 
