@@ -68,7 +68,7 @@ def refusal(
         ("match", '{"n": {"$numberDecimal": "zz"}}', "--match: a typed value"),
         ("match", '{"n": {"$binary": 5}}', "--match: "),
         ("full_document", "requird", "--full-document: 'requird' should be 'lookup', 'required'"),
-        ("before", "always", "--before: 'always' should be 'off', 'when-available' or 'required'"),
+        ("before", "always", "--before: 'always' should be 'lookup', 'required', 'when-available' or 'off'"),
         ("on_history_lost", "resume", "--on-history-lost: 'resume' should be"),
         ("metrics_port", 70000, "--metrics-port: 70000 should be less than or equal to 65535"),
         ("startup_timeout", float("inf"), "--startup-timeout: inf should be a finite number"),

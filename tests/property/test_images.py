@@ -1,0 +1,131 @@
+"""Images of any history, however it is batched, cut and sliced: what is called exact is exact."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import bson
+from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cdc.events import Batch, Position
+from cdc.source.cursors import Database
+from cdc.source.images import Lookup
+
+DOCUMENTS = st.integers(0, 4)
+
+
+@dataclass(frozen=True)
+class Write:
+    time: int
+    key: int
+    operation: str
+    found: int | None
+    left: int | None
+
+
+def history(steps: list[tuple[bool, int, bool]]) -> list[Write]:
+    """Each step goes on to a later time or not, and changes or deletes a document; versions are numbers."""
+    writes: list[Write] = []
+    stands: dict[int, int] = {}
+    time = 10
+    for version, (later, key, deletes) in enumerate(steps):
+        time += later
+        found = stands.pop(key, None)
+        if found is None:
+            operation, left = "insert", version
+        elif deletes:
+            operation, left = "delete", None
+        else:
+            operation, left = "update", version
+        if left is not None:
+            stands[key] = left
+        writes.append(Write(time, key, operation, found, left))
+    return writes
+
+
+def event(place: int, write: Write) -> bytes:
+    body: dict[str, Any] = {
+        "_id": {"_data": f"82{write.time:08X}{1:08X}2B022C0100{place:08X}"},
+        "operationType": write.operation,
+        "clusterTime": Timestamp(write.time, 1),
+        "ns": {"db": "d", "coll": "c"},
+        "documentKey": {"_id": write.key},
+    }
+    if write.operation == "insert":
+        body["fullDocument"] = {"_id": write.key, "v": write.left}
+    return bson.encode(body)
+
+
+def stood(writes: list[Write], key: int, time: tuple[int, int]) -> int | None:
+    version = None
+    for write in writes:
+        if write.key == key and (write.time, 1) <= time:
+            version = write.left
+    return version
+
+
+class Past:
+    """A collection that remembers: what a read at a time gives."""
+
+    def __init__(self, writes: list[Write]) -> None:
+        self._writes = writes
+
+    def cursor(self, command: Mapping[str, Any]) -> "Past":
+        time: Timestamp = command["readConcern"]["atClusterTime"]
+        wanted = bson.decode(cast("RawBSONDocument", command["filter"]).raw)["_id"]["$in"]
+        standing = {key: stood(self._writes, key, (time.time, time.inc)) for key in wanted}
+        self._raw = b"".join(bson.encode({"_id": key, "v": v}) for key, v in standing.items() if v is not None)
+        self.alive = True
+        return self
+
+    def reply(self, documents: int) -> bytes:
+        del documents
+        self.alive = False
+        return self._raw
+
+    def close(self) -> None:
+        pass
+
+
+@settings(max_examples=300)
+@given(
+    steps=st.lists(st.tuples(st.booleans(), DOCUMENTS, st.booleans()), min_size=1, max_size=60),
+    sizes=st.lists(st.integers(1, 12), max_size=12),
+    slices=st.integers(1, 8),
+    before=st.booleans(),
+)
+def test_what_is_called_exact_is_what_the_change_left_and_found(
+    steps: list[tuple[bool, int, bool]], sizes: list[int], slices: int, *, before: bool
+) -> None:
+    writes = history(steps)
+    lookup = Lookup(cast("Database", Past(writes)), "p", slices, after=True, before=before)
+    events = [event(place, write) for place, write in enumerate(writes)]
+    seen: list[dict[str, Any]] = []
+    start = 0
+    for size in [*sizes, len(events)]:
+        part = events[start : start + size]
+        start += size
+        if part:
+            position = Position.of_token(bson.decode(part[-1])["_id"])
+            for batch in lookup.batches(Batch(b"".join(part), position)):
+                seen += bson.decode_all(batch.raw)
+                assert batch.position == Position.of_token(seen[-1]["_id"])
+    assert [found["_id"] for found in seen] == [bson.decode(each)["_id"] for each in events]
+    for write, found in zip(writes, seen, strict=True):
+        if write.operation == "insert":
+            assert "imageRead" not in found
+            continue
+        began = stood(writes, write.key, (write.time - 1, 1))
+        ended = stood(writes, write.key, (write.time, 1))
+        how = found.get("imageRead")
+        if write.operation == "update":
+            after = found.get("fullDocument", {}).get("v")
+            assert after == ended or how != "exact"
+        if before:
+            assert found.get("fullDocumentBeforeChange", {}).get("v") in {began, None}
+            assert "fullDocumentBeforeChange" in found or began is None or how != "exact"
+        shared = began is None or (write.operation == "update" and ended is None)
+        assert how == "exact" or shared or (write.operation == "delete" and not before)
