@@ -89,10 +89,12 @@ class Lookup:
             position = batch.position
             if start < len(changes):
                 position = replace(Position.of_token(bson.decode(part[-1].token)), load=position.load)
-            yield replace(batch, raw=b"".join(self._completed(part)), position=position)
+            unfinished = changes[start].time == part[-1].time if start < len(changes) else part[-1].in_transaction
+            completed = self._completed(part, unfinished=unfinished)
+            yield replace(batch, raw=b"".join(completed), position=position)
 
-    def _completed(self, changes: Sequence[Change]) -> Iterator[bytes]:
-        segments = list(cut(changes, before=self._before, begun=self._begun))
+    def _completed(self, changes: Sequence[Change], *, unfinished: bool) -> Iterator[bytes]:
+        segments = list(cut(changes, before=self._before, begun=self._begun, unfinished=unfinished))
         self._begun = changes[-1].time
         counts: Counter[str] = Counter()
         found = self._standing(tick_before(segments[0].begin), self._found(segments[0]))

@@ -35,6 +35,11 @@ class Change(NamedTuple):
     identity: Field | None
     place: Hashable
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether it may be part of one; now and then true where it is not."""
+        return b"\x12txnNumber\0" in self.raw
+
     @classmethod
     def of(cls, raw: bytes) -> "Change":
         """Of an event as the server sends it; it keeps to itself what a collection event says."""
@@ -87,19 +92,21 @@ class Segment:
         return self.changes[-1].time
 
 
-def cut(changes: Sequence[Change], *, before: bool, begun: Timestamp | None) -> Iterator[Segment]:
+def cut(changes: Sequence[Change], *, before: bool, begun: Timestamp | None, unfinished: bool) -> Iterator[Segment]:
     """The changes in segments, in each of which a document's last update is its last change.
 
     With `before`, each document changes only once in a segment, transactions apart. At most `MOST_CUTS`: what is left
-    is one segment. `begun` is the time of the change before them, None where that is unknown: the transaction that it
-    may belong to has changed documents that are not to be seen here, so what is left of it stands alone.
+    is one segment. A transaction of which not all is here stands alone, since what else it changed is not to be seen:
+    the last one where it is `unfinished`, the first where it `begun` earlier, at that time; None is unknown.
     """
     segment, cuts = Segment(), 0
     updated: set[Hashable] = set()
+    last = changes[-1].time if unfinished else None
     for time, group in groupby(changes, attrgetter("time")):
         together = list(group)
         known = segment.last.keys() if before else updated
-        if cuts < MOST_CUTS and any(change.place in known for change in together if change.place is not None):
+        again = cuts < MOST_CUTS and any(change.place in known for change in together if change.place is not None)
+        if segment.changes and (again or time == last):
             yield segment
             segment, cuts = Segment(), cuts + 1
             updated.clear()
@@ -107,7 +114,7 @@ def cut(changes: Sequence[Change], *, before: bool, begun: Timestamp | None) -> 
         if before and begun in {None, time}:
             yield segment
             segment, begun = Segment(), Timestamp(0, 0)
-            continue
-        updated.update(change.place for change in together if change.operation == "update")
+        else:
+            updated.update(change.place for change in together if change.operation == "update")
     if segment.changes:
         yield segment

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import bson
+from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from hypothesis import given, settings
@@ -53,6 +54,7 @@ def event(place: int, write: Write) -> bytes:
         "clusterTime": Timestamp(write.time, 1),
         "ns": {"db": "d", "coll": "c"},
         "documentKey": {"_id": write.key},
+        "txnNumber": Int64(1),
     }
     if write.operation == "insert":
         body["fullDocument"] = {"_id": write.key, "v": write.left}
@@ -90,7 +92,7 @@ class Past:
         pass
 
 
-@settings(max_examples=300)
+@settings(max_examples=1000)
 @given(
     steps=st.lists(st.tuples(st.booleans(), DOCUMENTS, st.booleans()), min_size=1, max_size=60),
     sizes=st.lists(st.integers(1, 12), max_size=12),
