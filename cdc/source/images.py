@@ -21,7 +21,7 @@ from cdc import metrics
 from cdc.errors import SourceUnreachable
 from cdc.events import Batch, Position, tick_before
 from cdc.source.cursors import UNREADABLE, Database
-from cdc.source.raw import DOCUMENT, STRING, Field, ReplySize, among, identity, joined, split
+from cdc.source.raw import Field, ReplySize, among, identity, split
 from cdc.source.segments import Change, Segment, cut, place_of
 
 log = structlog.get_logger("cdc")
@@ -33,6 +33,11 @@ CHANGING = frozenset({"update", "replace", "delete"})
 
 _UPDATES = re.compile(rb"\x02operationType\x00\x07\x00\x00\x00update\x00")
 _CHANGES = re.compile(rb"\x02operationType\x00.\x00\x00\x00(?:update|replace|delete)\x00", re.DOTALL)
+
+_NONE = re.compile(rb"(?!)")
+
+_OPENING = {name: b"\x03%b\0" % name.encode() for name in ("fullDocument", "fullDocumentBeforeChange")}
+_TOLD = {how: bson.encode({"imageRead": how})[4:] for how in (EXACT, LATEST)}
 
 _int32 = Struct("<i").pack
 
@@ -67,12 +72,13 @@ class Lookup:
         self._name = name
         self._after = after
         self._before = before
+        self._due = _CHANGES if before else _UPDATES if after else _NONE
         self._size = ReplySize(batch_size)
         self._begun: Timestamp | None = None
 
     def batches(self, batch: Batch) -> Iterator[Batch]:
         """The batch with its images, in as many as keep small what is held at once (I8)."""
-        if not (_CHANGES if self._before else _UPDATES).search(batch.raw):
+        if not self._due.search(batch.raw):
             self._begun = batch.position.time
             yield batch
             return
@@ -166,7 +172,6 @@ class Lookup:
 
 def _with_images(event: bytes, images: Mapping[str, bytes | None], how: str) -> bytes:
     """The event with more fields behind its own."""
-    more = [(name, Field(DOCUMENT, b"", document)) for name, document in images.items() if document is not None]
-    told = Field(STRING, b"", _int32(len(how) + 1) + how.encode() + b"\0")
-    added = joined([*more, ("imageRead", told)])
-    return _int32(len(event) + len(added) - len(joined([]))) + event[4:-1] + added[4:]
+    added = b"".join([_OPENING[name] + document for name, document in images.items() if document is not None])
+    told = _TOLD[how]
+    return b"%b%b%b%b" % (_int32(len(event) + len(added) + len(told) - 1), event[4:-1], added, told)

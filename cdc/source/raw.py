@@ -111,7 +111,20 @@ def fields(raw: bytes, start: int = 0) -> Iterator[Field]:
 
 
 def identity(raw: bytes, start: int = 0) -> Field:
-    """The `_id` of the document at `start`, which the server keeps in front."""
+    """The `_id` of the document at `start`; the server keeps it in front of all but a shard key."""
+    if raw[start + 5 : start + 9] != b"_id\0":
+        return _identity_behind(raw, start)
+    kind, value = raw[start + 4], start + 9
+    try:
+        end = value + _FIXED[kind] if kind in _FIXED else _end(raw, kind, value)
+    except (error, IndexError, KeyError, ValueError) as reason:
+        raise _malformed() from reason
+    if not value <= end < len(raw):
+        raise _malformed()
+    return Field(kind, b"_id", raw[value:end])
+
+
+def _identity_behind(raw: bytes, start: int) -> Field:
     for field in fields(raw, start):
         if field.name == b"_id":
             return field

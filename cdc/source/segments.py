@@ -5,6 +5,7 @@ All changes of a transaction have one cluster time. No cut goes through it: they
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from struct import Struct
@@ -19,6 +20,8 @@ MOST_CUTS = 128
 """In one batch; each is another read, of about a millisecond."""
 
 DOCUMENTS = {b"insert": "insert", b"update": "update", b"replace": "replace", b"delete": "delete"}
+
+NUMBERS = frozenset(kind for kind, name in TYPES.items() if name == "number")
 
 _HEAD = frozenset({b"_id", b"operationType", b"clusterTime", b"ns", b"documentKey"})
 _time = Struct("<II").unpack_from
@@ -58,13 +61,14 @@ class Change(NamedTuple):
         return cls(raw, token, operation, time, collection, found, place_of(collection, found))
 
 
+@lru_cache(1024)
 def _collection(ns: bytes) -> str:
     return next(ns[start + 4 : end - 1].decode() for _, name, start, end in spans(ns) if name == b"coll")
 
 
 def place_of(collection: str, found: Field) -> Hashable:
     """A document's, by its `_id`: numbers are equal by value, whatever their type."""
-    if TYPES.get(found.kind) == "number" and (number := rank(found)) is not None:
+    if found.kind in NUMBERS and (number := rank(found)) is not None:
         return collection, number
     return collection, found.kind, found.value
 
