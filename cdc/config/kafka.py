@@ -21,6 +21,7 @@ _MIB = 1024 * 1024
 _LARGEST_RECORD = 64 * _MIB
 _ADDRESS = r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})"
 _HIGHEST_PORT = 65535
+_RECONNECT_MS = 20
 
 # librdkafka's names: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 _SECURITY = {
@@ -252,8 +253,16 @@ class KafkaSettings(BaseModel):
                 )
 
     def client_config(self, client_id: str) -> dict[str, str]:
-        """Properties of any client (admin, consumer), by librdkafka's names: address and login; holds secrets."""
-        config = {"bootstrap.servers": self.bootstrap_servers, "client.id": client_id}
+        """Properties of any client (admin, consumer), by librdkafka's names: address and login; holds secrets.
+
+        A client connects to one server after another, half of `reconnect.backoff.ms` between them, and always to two
+        before its first request: the one it was told of, and the same one as that calls itself.
+        """
+        config = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "client.id": client_id,
+            "reconnect.backoff.ms": str(_RECONNECT_MS),
+        }
         for field, name in _SECURITY.items():
             value = getattr(self, field)
             if value is not None:

@@ -21,6 +21,7 @@ from cdc.sink.topics import Topics
 log = structlog.get_logger("cdc")
 
 PROBE_SECONDS = 1.0
+PREPARE_SECONDS = 5.0
 
 Letter = tuple[bytes | None, bytes]
 
@@ -48,8 +49,19 @@ class KafkaSink:
         config["batch.size"] = str(self._topics.batch_size)
         try:
             self._producer = Producer(config, logger=logging.getLogger("librdkafka"))
+            self._prepare()
         except KafkaException as error:
             raise translate(error.args[0], hosts=self._hosts) from error
+
+    def _prepare(self) -> None:
+        """Have the connection and the producer id that the first record needs.
+
+        librdkafka asks for an id once it knows the brokers, and again when it hears of a topic, else every half second.
+        What it hears first may come over the connection to the bootstrap server, which then ends, so it asks in vain.
+        https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_idempotence.c
+        """
+        for _ in range(2):
+            self._producer.list_topics(self._topics.one, timeout=PREPARE_SECONDS)
 
     def produce(self, records: Records, start: int, slot: Pending) -> int:
         produce = self._producer.produce

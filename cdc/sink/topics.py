@@ -56,6 +56,11 @@ class Topics:
         known = [self._ensure(name) for name in (*self.ahead, self.ddl, self.dead_letter) if name is not None]
         self.batch_size = min(self.settings.batch_size, *(topic.room for topic in known if topic.room > 0), 2**31 - 1)
 
+    @property
+    def one(self) -> str | None:
+        """The name of any of them, None where none is known yet."""
+        return next(iter(self._known), None)
+
     def route(self, namespace: Namespace, operation: Operation) -> Topic | None:
         """The record's topic, made on first use; None for a collection event that nobody asked for."""
         of_document = operation in DOCUMENT_OPERATIONS
