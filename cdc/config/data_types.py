@@ -1,11 +1,14 @@
 """Named data types, found among the installed packages by the entry point group `cdc.data_types`."""
 
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from cdc.config.misfit import quoted
 from cdc.config.values import nearest
 from cdc.errors import ConfigInvalid
-from cdc.models import DataType
+
+if TYPE_CHECKING:
+    from cdc.models import DataType
 
 GROUP = "cdc.data_types"
 
@@ -18,7 +21,7 @@ def known() -> dict[str, list[EntryPoint]]:
     return found
 
 
-def find(name: str, written: str = "data_type") -> DataType:
+def find(name: str, written: str = "data_type") -> "DataType":
     """The data type of that name; `written` is how the user named the setting.
 
     Raises:
@@ -38,7 +41,7 @@ def find(name: str, written: str = "data_type") -> DataType:
     return loaded(first)
 
 
-def listed() -> tuple[list[tuple[str, DataType, str]], ConfigInvalid | None]:
+def listed() -> tuple[list[tuple[str, "DataType", str]], ConfigInvalid | None]:
     """Name, data type and package of all that can be loaded, and what is wrong with the first that cannot."""
     rows, broken = [], None
     for entry in (entry for entries in known().values() for entry in entries):
@@ -49,8 +52,10 @@ def listed() -> tuple[list[tuple[str, DataType, str]], ConfigInvalid | None]:
     return rows, broken
 
 
-def loaded(entry: EntryPoint) -> DataType:
+def loaded(entry: EntryPoint) -> "DataType":
     """What an entry point names; `ConfigInvalid` names the package of one that is broken."""
+    from cdc.models import DataType  # noqa: PLC0415 - few name one, and every start would wait for it
+
     try:
         found = entry.load()
     except Exception as error:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import InitSettingsSource
 
 from cdc.config.kafka import is_secret_property
 from cdc.config.misfit import MisfitError, quoted
@@ -80,9 +79,8 @@ def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Ma
     if named and isinstance(named.value, str):
         layers.append(from_data_type(named.value, named.written))
     stated = ChainMap(*layers)
-    sources = tuple(InitSettingsSource(Settings, _nested(layer)) for layer in layers)
     try:
-        settings = Settings(_build_sources=(sources, {}))
+        settings = Settings.model_validate(_nested(stated))
     except ValidationError as error:
         raise _explain(error.errors()[0], stated) from None
     return Loaded(settings, _origins(settings, stated))

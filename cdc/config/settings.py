@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 import platformdirs
 from bson import json_util
-from pydantic import AfterValidator, Field, field_serializer, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
 from cdc.config.kafka import KafkaSettings
 from cdc.config.misfit import MisfitError, quoted
@@ -50,10 +49,10 @@ def _legal(text: str) -> str:
     return f"{name[: _NAME_LENGTH - len(digest) - 1]}-{digest}"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What is in force. Built here from what it is given alone; `load` asks flags, environment and file."""
 
-    model_config = SettingsConfigDict(
+    model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True, title="cdc settings"
     )
 
@@ -142,17 +141,6 @@ class Settings(BaseSettings):
     )
     mongo: MongoSettings = Field(default_factory=MongoSettings, description="Where the changes come from.")
     kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="Where the records go.")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the parent's signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the parent's signature
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the parent's signature
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the parent's signature
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
 
     @field_serializer("match", "where", when_used="json")
     def _extended_json(self, match: dict[str, Any] | None) -> object:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
@@ -121,6 +120,8 @@ def from_file(path: Path, option: str) -> dict[str, Stated]:
 
 
 def _document(path: Path, option: str) -> dict[Any, Any]:
+    import yaml  # noqa: PLC0415 - few have a file, and every start would wait for it
+
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
