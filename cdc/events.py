@@ -1,5 +1,6 @@
 """What moves through the pipeline: batches of raw BSON in, columns of records out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -137,9 +138,8 @@ def cluster_time(token: Mapping[str, Any]) -> Timestamp | None:
     increment, each four bytes, big endian (MongoDB source, `src/mongo/db/pipeline/resume_token.h`).
     """
     data = token.get("_data")
-    if not isinstance(data, str) or len(data) < 18 or not data.startswith("82"):  # noqa: PLR2004 - 1 + 4 + 4 bytes
-        return None
-    return Timestamp(int(data[2:10], 16), int(data[10:18], 16))
+    found = re.match("82([0-9A-Fa-f]{8})([0-9A-Fa-f]{8})", data) if isinstance(data, str) else None
+    return Timestamp(int(found[1], 16), int(found[2], 16)) if found else None
 
 
 def snapshot_time(token: Mapping[str, Any]) -> Timestamp | None:

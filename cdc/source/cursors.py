@@ -1,18 +1,22 @@
 """Cursors of commands, reply by reply as raw BSON."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from bson.codec_options import CodecOptions
+from bson.errors import InvalidBSON
 from bson.timestamp import Timestamp
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.command_cursor import RawBatchCommandCursor
+from pymongo.errors import OperationFailure, ProtocolError
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from pymongo.read_preferences import Primary
 
+from cdc.errors import SourceUnreachable
 from cdc.events import Position
 
 ReadPreference = Any
@@ -22,6 +26,20 @@ PRIMARY: ReadPreference = Primary()
 
 UNREADABLE = frozenset({239, 246})
 """SnapshotTooOld, and SnapshotUnavailable, as after a collection was made anew: another time will do."""
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """A command and its reply, whose shape PyMongo takes for granted; `SourceUnreachable` where it has another."""
+    try:
+        yield
+    except (InvalidBSON, ProtocolError, OperationFailure, KeyError, TypeError) as error:
+        if isinstance(error, OperationFailure) and "errmsg" in (error.details or {}):
+            raise  # a refusal, which has words
+        raise SourceUnreachable(
+            f"MongoDB sent a reply that cannot be read ({type(error).__name__})",
+            hint="it is asked again; a proxy may have changed it",
+        ) from error
 
 
 class ReplyTap(threading.local, CommandListener):
@@ -40,7 +58,8 @@ class ReplyTap(threading.local, CommandListener):
     @property
     def position(self) -> Position:
         """Behind that reply; now, where no stream has replied yet."""
-        return Position() if self.token is None else Position.of_token(self.token)
+        with readable():
+            return Position() if self.token is None else Position.of_token(self.token)
 
     def started(self, event: CommandStartedEvent) -> None:
         pass
@@ -95,10 +114,12 @@ class RawCursor:
         empty = {"batchSize": 0} if "find" in command else {"cursor": {"batchSize": 0}}
         self._session = client.start_session(causal_consistency=False)
         try:
-            reply = client[name].command({**command, **empty}, session=self._session, read_preference=preference)
+            with readable():
+                reply = client[name].command({**command, **empty}, session=self._session, read_preference=preference)
+                first = reply["cursor"]
             self._cursor: RawBatchCommandCursor[Any] = RawBatchCommandCursor(
                 client[name].get_collection("$cmd.aggregate", codec_options=CodecOptions(), read_preference=preference),
-                reply["cursor"],
+                first,
                 database.tap.address,
                 max_await_time_ms=await_ms,
                 session=self._session,
@@ -115,7 +136,8 @@ class RawCursor:
     def reply(self, documents: int) -> bytes:
         """The next reply, of at most so many documents; empty where there is nothing, or nothing yet."""
         self._cursor.batch_size(documents)
-        return self._cursor.try_next() or b""
+        with readable():
+            return self._cursor.try_next() or b""
 
     def close(self) -> None:
         self._cursor.close()
