@@ -26,15 +26,13 @@ def main() -> int:
     load = machine.load()
     tell("starting servers")
     with ground() as measuring:
-        seconds = 5 if quick else 10
-        results = _measure(measuring, seconds, tell, quick=quick)
+        results = _measure(measuring, tell, quick=quick)
         text = report.text(
             results,
             command="python -m tests.bench.peers --quick" if quick else "make bench-peers",
             versions=machine.versions(measuring.mongo),
             machine=machine.machine(),
             load=load,
-            seconds=seconds,
         )
     print(text)  # noqa: T201 - its answer
     if not quick:
@@ -43,14 +41,14 @@ def main() -> int:
     return 0 if all(bar.met for bar in results.bars()) else 1
 
 
-def _measure(measuring: Ground, seconds: int, tell: Tell, *, quick: bool) -> Results:
+def _measure(measuring: Ground, tell: Tell, *, quick: bool) -> Results:
     events, large, times = (5_000, 500, 1) if quick else (100_000, 5_000, 3)
     contenders = everyone(shipped=not quick)
     found = {"load": rounds.load(measuring, contenders, events, times, tell)}
     for work in works.drains(events, large):
         tell(f"{work.title}: making the changes")
         found[work.name] = rounds.drain(measuring, contenders, work, times, tell)
-    return Results(found, latency.rounds(measuring, contenders, seconds, times, tell))
+    return Results(found, latency.rounds(measuring, contenders, times, tell))
 
 
 def _arguments() -> argparse.Namespace:

@@ -21,13 +21,14 @@ from tests.bench.ground import DATABASE, Ground
 from tests.bench.peers import listening, topics, writing
 from tests.bench.peers.contenders import Contender
 from tests.bench.peers.rounds import LIMIT, turned
+from tests.bench.peers.spoken import Parse
 from tests.support.child import environment
 
-RATES = (200, 2000)
+SECONDS = {200: 10, 2000: 5}
+"""How long, by the rate: the slower one has fewer documents in a second."""
 WARM_SECONDS = 5
 """Left out at each rate: code is still being compiled."""
 PATIENCE = 60
-SILENCE_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,14 @@ class Arrivals(threading.Thread):
         self.join()
 
 
-def rounds(ground: Ground, contenders: Sequence[Contender], seconds: int, times: int, tell: Tell) -> Latencies:
+def rounds(ground: Ground, contenders: Sequence[Contender], times: int, tell: Tell) -> Latencies:
     """Everyone follows in turn while documents are written at each of the rates."""
-    found: dict[int, dict[str, list[Latency]]] = {rate: {} for rate in RATES}
+    found: dict[int, dict[str, list[Latency]]] = {rate: {} for rate in SECONDS}
     collection = ground.collection()
     for turn in range(times):
-        _add(found, LIMIT, _bare(ground, collection, seconds), tell)
+        _add(found, LIMIT, _bare(ground, collection), tell)
         for contender in turned(contenders, turn):
-            _add(found, contender.name, _measure(ground, contender, collection, seconds), tell)
+            _add(found, contender.name, _measure(ground, contender, collection), tell)
     return found
 
 
@@ -82,9 +83,7 @@ def _add(found: dict[int, dict[str, list[Latency]]], who: str, several: Mapping[
         tell(f"Latency at {rate:,}/s, {who}: p50 {each.p50:.1f}, p95 {each.p95:.1f}, p99 {each.p99:.1f} ms")
 
 
-def _measure(
-    ground: Ground, contender: Contender, collection: Collection[dict[str, Any]], seconds: int
-) -> Mapping[int, Latency]:
+def _measure(ground: Ground, contender: Contender, collection: Collection[dict[str, Any]]) -> Mapping[int, Latency]:
     with (
         topics.fresh(ground, contender.topic(collection.name), {}) as topic,
         ground.consumer(topic) as consumer,
@@ -94,11 +93,10 @@ def _measure(
         arrivals.start()
         try:
             _prime(collection, arrivals, check)
-            written = {rate: _write(ground, collection, rate, seconds) for rate in RATES}
-            _settle(arrivals, check)
+            written = {rate: _write(ground, collection, rate) for rate in SECONDS}
+            came = _settle(arrivals, contender.parse, set().union(*(told["acknowledged"] for told in written.values())))
         finally:
             arrivals.end()
-    came = {contender.parse(message).identity: when for when, message in arrivals.messages}
     return {rate: _latency(told, came, rate) for rate, told in written.items()}
 
 
@@ -113,37 +111,38 @@ def _prime(collection: Collection[dict[str, Any]], arrivals: Arrivals, check: Ca
         pause.wait(0.2)
 
 
-def _settle(arrivals: Arrivals, check: Callable[[], None]) -> None:
-    """Waits until nothing has arrived for some time."""
-    pause, count = threading.Event(), -1
-    for _ in range(PATIENCE):
-        check()
-        if len(arrivals.messages) == count:
-            return
-        count = len(arrivals.messages)
-        pause.wait(2)
+def _settle(arrivals: Arrivals, parse: Parse, written: set[str]) -> dict[str, float]:
+    """When each of the documents arrived, once all have."""
+    pause, deadline, read = threading.Event(), time.monotonic() + PATIENCE, 0
+    came: dict[str, float] = {}
+    while missing := len(written - came.keys()):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{missing} of {len(written)} documents did not reach the consumer")
+        pause.wait(0.2)
+        several = arrivals.messages[read:]
+        read += len(several)
+        came |= {parse(message).identity: when for when, message in several}
+    return came
 
 
-def _write(ground: Ground, collection: Collection[dict[str, Any]], rate: int, seconds: int) -> dict[str, Any]:
+def _write(ground: Ground, collection: Collection[dict[str, Any]], rate: int) -> dict[str, Any]:
     uri = ground.env["CDC_MONGO__URI"]
-    arguments = [uri, DATABASE, collection.name, str(rate), str(WARM_SECONDS + seconds)]
+    arguments = [uri, DATABASE, collection.name, str(rate), str(WARM_SECONDS + SECONDS[rate])]
     used = measured([sys.executable, "-m", writing.__name__, *arguments], ground.empty(), ground.env)
     told: dict[str, Any] = json.loads(used.output)
     return told
 
 
 def _latency(told: Mapping[str, Any], came: Mapping[str, float], rate: int) -> Latency:
-    acknowledged: Mapping[str, float] = told["acknowledged"]
-    if missing := acknowledged.keys() - came.keys():
-        raise RuntimeError(f"{len(missing)} of {len(acknowledged)} documents did not reach the consumer")
-    waits = [1e3 * (came[each] - when) for each, when in list(acknowledged.items())[WARM_SECONDS * rate :]]
+    measured = list(told["acknowledged"].items())[WARM_SECONDS * rate :]
+    waits = [1e3 * (came[identity] - when) for identity, when in measured]
     percentiles = quantiles(waits, n=100)
     return Latency(percentiles[49], percentiles[94], percentiles[98], max(waits), told["rate"])
 
 
-def _bare(ground: Ground, collection: Collection[dict[str, Any]], seconds: int) -> Mapping[int, Latency]:
+def _bare(ground: Ground, collection: Collection[dict[str, Any]]) -> Mapping[int, Latency]:
     with _listening(ground, collection.name) as listener:
-        written = {rate: _write(ground, collection, rate, seconds) for rate in RATES}
+        written = {rate: _write(ground, collection, rate) for rate in SECONDS}
         output, _ = listener.communicate(timeout=PATIENCE)
     came = json.loads(output)
     return {rate: _latency(told, came, rate) for rate, told in written.items()}
@@ -152,7 +151,8 @@ def _bare(ground: Ground, collection: Collection[dict[str, Any]], seconds: int) 
 @contextmanager
 def _listening(ground: Ground, collection: str) -> Iterator["subprocess.Popen[str]"]:
     """The bare reader, once its stream is open."""
-    arguments = [ground.env["CDC_MONGO__URI"], DATABASE, collection, str(SILENCE_SECONDS)]
+    count = sum(rate * (WARM_SECONDS + seconds) for rate, seconds in SECONDS.items())
+    arguments = [ground.env["CDC_MONGO__URI"], DATABASE, collection, str(count)]
     command = [sys.executable, "-m", listening.__name__, *arguments]
     with subprocess.Popen(command, env=environment(ground.env), stdout=subprocess.PIPE, text=True) as listener:
         try:

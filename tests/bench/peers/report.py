@@ -7,7 +7,7 @@ from statistics import median
 from tests.bench.peers import connect, jars
 from tests.bench.peers.bars import Results, cpu, peak, rate, start
 from tests.bench.peers.contenders import Cdc
-from tests.bench.peers.latency import WARM_SECONDS, Latency
+from tests.bench.peers.latency import SECONDS, WARM_SECONDS, Latency
 from tests.bench.peers.rounds import LIMIT, Measured
 from tests.bench.peers.settings import CONNECTORS, JVM, OURS, TUNED_WORKER, WORKER, Connector, Images, Properties
 
@@ -42,8 +42,8 @@ for a peer until the topic is complete. `limit` is PyMongo's `find_raw_batches` 
 LATENCIES = """\
 ## Latency
 
-From an insert's acknowledgement to the consumer's poll, in milliseconds, {seconds} s at each rate after {warm} s of
-warming up. `limit` is a process that reads the change stream and does nothing with it. Each figure is the median of
+From an insert's acknowledgement to the consumer's poll, in milliseconds, after {warm} s of warming up at each
+rate. `limit` is a process that reads the change stream and does nothing with it. Each figure is the median of
 {rounds}.
 """
 
@@ -68,7 +68,7 @@ and a tuned one also
 """
 
 
-def text(results: Results, *, command: str, versions: str, machine: str, load: float, seconds: int) -> str:
+def text(results: Results, *, command: str, versions: str, machine: str, load: float) -> str:
     """As Markdown."""
     times = len(next(iter(results.works.values())).runs[Cdc.name])
     rounds = f"{times} rounds" if times > 1 else "one round"
@@ -85,7 +85,7 @@ def text(results: Results, *, command: str, versions: str, machine: str, load: f
         bars="\n".join(map(str, results.bars())),
     )
     works = [_work(measured) for measured in results.works.values()]
-    latencies = LATENCIES.format(seconds=seconds, warm=WARM_SECONDS, rounds=rounds)
+    latencies = LATENCIES.format(warm=WARM_SECONDS, rounds=rounds)
     waits = [_latency(rate, several) for rate, several in results.latencies.items()]
     return "\n".join([head, DRAINS, *works, latencies, *waits, _settings()])
 
@@ -111,7 +111,7 @@ def _work(measured: Measured) -> str:
 
 def _latency(asked: int, several: Mapping[str, list[Latency]]) -> str:
     lines = [
-        f"### At {asked:,} inserts a second",
+        f"### At {asked:,} inserts a second, for {SECONDS[asked]} s",
         "",
         "| ms | p50 | p95 | p99 | max | written a second |",
         "|---|---|---|---|---|---|",

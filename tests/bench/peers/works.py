@@ -62,9 +62,9 @@ def drains(events: int, large: int) -> list[Work]:
     return [
         Work("insert", "Insert drain", events, Images.NONE, _nothing, _inserts),
         Work("update", "Update drain, full document", events, Images.AFTER, documents.records, _updates),
-        Work("both", "Update drain, full document and the one before", events, Images.BOTH, documents.records, _both),
+        Work("both", "Update drain, before and after", events, Images.BOTH, documents.records, _both),
         Work("mixed", "Mixed drain", events, Images.AFTER, _half, _mixed, exact=False),
-        Work("large", "Drain of documents of 20 KB", large, Images.NONE, _nothing, _large),
+        Work("large", "Documents of 20 KB", large, Images.NONE, _nothing, _large),
     ]
 
 
