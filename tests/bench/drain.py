@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
 
 from tests.bench import bare, documents
 from tests.bench.children import Used, measured
@@ -64,17 +64,23 @@ def appended(ground: Ground, topic: str, events: int) -> list[int]:
     """When the broker appended each record, in milliseconds since 1970; raises unless every document is there once."""
     times: list[int] = []
     keys: set[bytes] = set()
-    with ground.consumer(topic) as consumer:
-        last = consumer.get_watermark_offsets(consumer.assignment()[0], timeout=READ_SECONDS)[1]
-        while len(times) < last:
-            if not (several := consumer.consume(10_000, timeout=READ_SECONDS)):
-                raise RuntimeError(f"{topic}: {last - len(times)} records do not come")
-            for message in several:
-                kind, ms = message.timestamp()
-                if message.error() is not None or kind != TIMESTAMP_LOG_APPEND_TIME:
-                    raise RuntimeError(f"{topic}: {message.error() or 'not the time of the append'}")
-                times.append(ms)
-                keys.add(message.key() or b"")
+    for message in messages(ground, topic):
+        times.append(message.timestamp()[1])
+        keys.add(message.key() or b"")
     if not len(times) == len(keys) == events:
         raise RuntimeError(f"{topic} has {len(times)} records of {len(keys)} documents instead of {events}")
     return times
+
+
+def messages(ground: Ground, topic: str) -> Iterator[Message]:
+    """Every record that the topic holds now, with the time of its append."""
+    with ground.consumer(topic) as consumer:
+        missing = consumer.get_watermark_offsets(consumer.assignment()[0], timeout=READ_SECONDS)[1]
+        while missing:
+            if not (several := consumer.consume(min(missing, 10_000), timeout=READ_SECONDS)):
+                raise RuntimeError(f"{topic}: {missing} records do not come")
+            missing -= len(several)
+            for message in several:
+                if message.error() is not None or message.timestamp()[0] != TIMESTAMP_LOG_APPEND_TIME:
+                    raise RuntimeError(f"{topic}: {message.error() or 'not the time of the append'}")
+                yield message

@@ -16,11 +16,12 @@ from pymongo.collection import Collection
 
 from cdc.cursor.cursor import Cursor
 from cdc.local import stack
+from cdc.local.server import Settings
 from tests.bench.children import Used, measured
 from tests.support.child import COMMAND
 
 NAME, DATABASE = "bench", "bench"
-SETTINGS = {"replication.oplogSizeMB": 4096}
+SETTINGS: Settings = {"replication.oplogSizeMB": 4096}
 """The oplog must hold 1 GB of documents, from the first to the last."""
 
 
@@ -35,9 +36,9 @@ class Ground:
     admin: AdminClient
     numbers: Iterator[int] = field(default_factory=count)
 
-    def collection(self) -> Collection[dict[str, Any]]:
+    def collection(self, **options: Any) -> Collection[dict[str, Any]]:  # noqa: ANN401 - the server's
         """A new one."""
-        made: Collection[dict[str, Any]] = self.mongo[DATABASE].create_collection(f"c{next(self.numbers)}")
+        made: Collection[dict[str, Any]] = self.mongo[DATABASE].create_collection(f"c{next(self.numbers)}", **options)
         return made
 
     def topic(self, config: Mapping[str, str]) -> str:
@@ -97,11 +98,11 @@ def token(cursors: Path) -> Mapping[str, Any]:
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
+def ground(mongo_settings: Settings = SETTINGS) -> Iterator[Ground]:
     """Servers that are gone when the block ends, whatever happens in it."""
     with TemporaryDirectory(prefix="cdc-bench-") as name:
         folder = Path(name)
-        servers = stack.up(folder / "stack", mongo_settings=SETTINGS)
+        servers = stack.up(folder / "stack", mongo_settings=mongo_settings)
         try:
             with MongoClient[dict[str, Any]](servers.mongo_uri) as mongo:
                 admin = AdminClient({"bootstrap.servers": servers.kafka, "log_level": 2})  # it outlives the servers
