@@ -21,7 +21,7 @@ from cdc.source.raw import split
 def listen(client: MongoClient[dict[str, Any]], database: str, collection: str, count: int) -> dict[str, float]:
     """With the options of `cdc watch`."""
     settings = MongoSettings()
-    options = Images("lookup", "off").options() | {"showExpandedEvents": True}
+    options = Images("lookup", "off").options(after=True) | {"showExpandedEvents": True}
     replies: list[tuple[float, bytes]] = []
     found = 0
     with client[database][collection].aggregate_raw_batches(
