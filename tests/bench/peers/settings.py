@@ -55,7 +55,7 @@ class Images(StrEnum):
 OURS: Mapping[Images, tuple[str, ...]] = {
     Images.NONE: (),
     Images.AFTER: ("--full-document", "lookup"),
-    Images.BOTH: ("--full-document", "lookup", "--before", "when-available"),
+    Images.BOTH: ("--full-document", "lookup", "--before", "lookup"),
 }
 """The options of `cdc watch`; all else as shipped."""
 
