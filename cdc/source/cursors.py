@@ -29,7 +29,7 @@ UNREADABLE = frozenset({239, 246})
 
 
 @contextmanager
-def readable() -> Iterator[None]:
+def well_formed() -> Iterator[None]:
     """A command and its reply, whose shape PyMongo takes for granted; `SourceUnreachable` where it has another."""
     try:
         yield
@@ -58,7 +58,7 @@ class ReplyTap(threading.local, CommandListener):
     @property
     def position(self) -> Position:
         """Behind that reply; now, where no stream has replied yet."""
-        with readable():
+        with well_formed():
             return Position() if self.token is None else Position.of_token(self.token)
 
     def started(self, event: CommandStartedEvent) -> None:
@@ -114,7 +114,7 @@ class RawCursor:
         empty = {"batchSize": 0} if "find" in command else {"cursor": {"batchSize": 0}}
         self._session = client.start_session(causal_consistency=False)
         try:
-            with readable():
+            with well_formed():
                 reply = client[name].command({**command, **empty}, session=self._session, read_preference=preference)
                 first = reply["cursor"]
             self._cursor: RawBatchCommandCursor[Any] = RawBatchCommandCursor(
@@ -136,7 +136,7 @@ class RawCursor:
     def reply(self, documents: int) -> bytes:
         """The next reply, of at most so many documents; empty where there is nothing, or nothing yet."""
         self._cursor.batch_size(documents)
-        with readable():
+        with well_formed():
             return self._cursor.try_next() or b""
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from pymongo.errors import OperationFailure
 from cdc import metrics
 from cdc.errors import SourceUnreachable
 from cdc.events import Batch, Position, tick_before
-from cdc.source.cursors import UNREADABLE, Database
+from cdc.source.cursors import UNREADABLE, Database, well_formed
 from cdc.source.raw import Field, ReplySize, among, identity, split
 from cdc.source.segments import Change, Segment, cut, place_of
 
@@ -94,7 +94,8 @@ class Lookup:
             start += len(part)
             position = batch.position
             if start < len(changes):
-                position = replace(Position.of_token(bson.decode(part[-1].token)), load=position.load)
+                with well_formed():
+                    position = replace(Position.of_token(bson.decode(part[-1].token)), load=position.load)
             unfinished = changes[start].time == part[-1].time if start < len(changes) else part[-1].in_transaction
             completed = self._completed(part, unfinished=unfinished)
             yield replace(batch, raw=b"".join(completed), position=position)

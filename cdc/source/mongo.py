@@ -20,7 +20,7 @@ from pymongo.monitoring import CommandListener
 
 from cdc.config import MongoSettings
 from cdc.errors import AccessDenied, CdcError, ConfigInvalid, HistoryLost, SourceUnreachable, TooLarge
-from cdc.source.cursors import readable
+from cdc.source.cursors import well_formed
 
 DENIED = frozenset({11, 13, 18, 8000})
 """UserNotFound, Unauthorized, AuthenticationFailed, AtlasError."""
@@ -81,7 +81,7 @@ class Server:
 
     @classmethod
     def of(cls, client: MongoClient[dict[str, Any]], settings: MongoSettings) -> "Server":
-        with translated(settings), readable():
+        with translated(settings), well_formed():
             hello = client.admin.command("hello")
         version = hello.get("maxWireVersion", 0)
         return cls(

@@ -14,7 +14,7 @@ from cdc.errors import CdcError, ConfigInvalid, HistoryLost
 from cdc.events import CANCELLED, FIRST_LOAD, Batch, Load, Namespace, Position, Request, snapshot_time
 from cdc.source.change_stream import ChangeStream, Images, Scope
 from cdc.source.collections import require_plain
-from cdc.source.cursors import Database, ReplyTap, readable
+from cdc.source.cursors import Database, ReplyTap, well_formed
 from cdc.source.images import Lookup
 from cdc.source.mongo import Server, connect, hosts, translate, translated
 from cdc.source.polling import Poller, Polls
@@ -92,7 +92,7 @@ class MongoSource:
                 "--before: this MongoDB cannot read at a time that is past; 5.0 and newer can",
                 hint="--before off, or stored images with 6.0 and newer",
             )
-        with translated(self._settings), readable():
+        with translated(self._settings), well_formed():
             require_plain(self._database, self._scope.collections)
 
     def _follow(self, start: Position, server: Server) -> Iterator[Batch]:

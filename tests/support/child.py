@@ -18,6 +18,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | dict(extra or {})
 
 
+def pure(folder: Path) -> dict[str, str]:
+    """The environment of a child whose Python imports no native encoder, by a module put into `folder`."""
+    (folder / "sitecustomize.py").write_text("import sys\n\nsys.modules['cdc.encode._native'] = None\n")
+    return {"PYTHONPATH": str(folder)}
+
+
 def cdc(
     *args: str, env: Mapping[str, str] | None = None, seconds: float = 60, stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:

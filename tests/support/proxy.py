@@ -51,10 +51,9 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 
 @contextmanager
-def proxied(address: str) -> Iterator[Proxy]:
-    """A proxy before the server at `host:port`, until the block ends."""
-    host, _, port = address.rpartition(":")
-    with Proxy((host, int(port))) as proxy:
+def proxied(target: tuple[str, int]) -> Iterator[Proxy]:
+    """A proxy before the server at this host and port, until the block ends."""
+    with Proxy(target) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:

@@ -129,3 +129,12 @@ def test_a_dead_letter_without_a_key() -> None:
     key, value = letter(Rejected(INFO, "unknown", None, "", "cut short"))
     assert key is None
     assert orjson.loads(value)["key"] is None
+
+
+def test_a_dead_letter_leaves_out_what_would_make_it_large() -> None:
+    key, value = letter(
+        Rejected(INFO, "insert", b'{"_id":"%b"}' % (b"x" * 1_000_000), "82" + "AB" * 1_000_000, "large")
+    )
+    assert key is None
+    told = orjson.loads(value)
+    assert (told["key"], told["token"]) == (None, "")
