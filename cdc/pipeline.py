@@ -70,6 +70,10 @@ class Sink(Protocol):
         """Wait at most so long for every acknowledgement."""
         ...
 
+    def hurry(self) -> None:
+        """Nothing more comes just now: send what still waits for company."""
+        ...
+
     def missing(self) -> str | None:
         """What cannot be reached, in words; called from any thread."""
         ...
@@ -173,6 +177,8 @@ class Attempt:
             while not stop.is_set() and not self._done:
                 if batch is not None:
                     self._pass_on(batch, stop)
+                    if batch.raw and not self._reader.nbytes:
+                        self._sink.hurry()
                 self._turn(0)
                 batch = self._reader.get(BUSY_WAIT if self._ledger else IDLE_WAIT)
         except SinkUnreachable:

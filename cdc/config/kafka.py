@@ -152,7 +152,9 @@ class KafkaSettings(BaseModel):
     )
     idempotence: bool = Field(default=True, description="Let the broker drop what a retry sends twice; needs acks=all.")
     batch_size: int = Field(524288, ge=1, le=2147483647, description="Largest batch, in bytes.")
-    linger_ms: float = Field(1, ge=0, le=900000, description="How long a batch waits to fill, in milliseconds.")
+    linger_ms: float = Field(
+        5, ge=0, le=900000, description="How long a batch waits to fill while more is at hand, in milliseconds."
+    )
     buffer_bytes: int = Field(
         32 * _MIB,
         ge=_MIB,

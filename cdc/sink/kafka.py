@@ -21,6 +21,8 @@ from cdc.sink.topics import Topics
 log = structlog.get_logger("cdc")
 
 PROBE_SECONDS = 1.0
+HURRY_SECONDS = 0.001
+"""The least that librdkafka flushes for; by then its own thread has taken notice."""
 PREPARE_SECONDS = 5.0
 
 Letter = tuple[bytes | None, bytes]
@@ -102,6 +104,10 @@ class KafkaSink:
         self._produce_letters()
         if self._failure is not None:
             raise self._failure
+
+    def hurry(self) -> None:
+        """A flush ends the wait for company (`linger.ms`), even one that gives up before the acknowledgements."""
+        self._producer.flush(HURRY_SECONDS)
 
     @timed("kafka.flush")
     def flush(self, seconds: float) -> None:

@@ -48,6 +48,9 @@ class StdoutSink:
     def flush(self, seconds: float) -> None:
         pass
 
+    def hurry(self) -> None:
+        pass
+
     def missing(self) -> str | None:
         return None
 

@@ -63,6 +63,7 @@ class Sink:
         self, *, answers: bool = True, opens: bool = True, produced: Callable[[], None] = lambda: None
     ) -> None:
         self.answers, self.opens, self.produced = answers, opens, produced
+        self.hurried = threading.Event()
 
     def open(self) -> None:
         if not self.opens:
@@ -83,6 +84,9 @@ class Sink:
 
     def flush(self, seconds: float) -> None:
         pass
+
+    def hurry(self) -> None:
+        self.hurried.set()
 
     def missing(self) -> str | None:
         return None
@@ -131,6 +135,20 @@ def test_a_time_that_is_not_over_is_not_caught_up_with() -> None:
     progress = Progress("p")
     run(parts(Store(), transaction, Sink()), progress, threading.Event())
     assert progress.records == 4
+
+
+def test_what_nothing_follows_yet_is_sent_without_waiting_for_company() -> None:
+    sink = Sink()
+
+    def slowly(start: Position) -> Iterator[Batch]:
+        heartbeat, changes, caught_up = some(start)
+        yield heartbeat
+        yield changes
+        assert sink.hurried.wait(10)
+        yield caught_up
+
+    run(parts(Store(), slowly, sink), Progress("p"), threading.Event())
+    assert sink.hurried.is_set()
 
 
 def test_the_position_taken_is_saved_before_the_sink_is_reached() -> None:
