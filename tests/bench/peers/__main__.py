@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from cdc.local.install import Tell
@@ -12,13 +13,30 @@ from tests.bench.ground import Ground, ground
 from tests.bench.peers import chart, connect, latency, report, rounds, works
 from tests.bench.peers.bars import Results
 from tests.bench.peers.contenders import everyone
+from tests.bench.peers.latency import Span
 from tests.bench.peers.settings import CONNECTORS
 
 FOLDER = Path(__file__).parents[1]
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """So many changes and so many large documents, so many times, with peers as `shipped` or only tuned."""
+
+    events: int
+    large: int
+    times: int
+    shipped: bool
+    span: Span
+
+
+FULL = Size(40_000, 2_000, 3, shipped=True, span=Span(3, {200: 8, 2000: 4}))
+QUICK = Size(30_000, 3_000, 1, shipped=False, span=Span(2, {200: 3, 2000: 3}))
+
+
 def main() -> int:
     quick = _arguments().quick
+    size = QUICK if quick else FULL
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     tell = _clock()
     for connector in CONNECTORS:
@@ -26,13 +44,14 @@ def main() -> int:
     load = machine.load()
     tell("starting servers")
     with ground() as measuring:
-        results = _measure(measuring, tell, quick=quick)
+        results = _measure(measuring, size, tell)
         text = report.text(
             results,
             command="python -m tests.bench.peers --quick" if quick else "make bench-peers",
             versions=machine.versions(measuring.mongo),
             machine=machine.machine(),
             load=load,
+            span=size.span,
         )
     print(text)  # noqa: T201 - its answer
     if not quick:
@@ -41,14 +60,13 @@ def main() -> int:
     return 0 if all(bar.met for bar in results.bars()) else 1
 
 
-def _measure(measuring: Ground, tell: Tell, *, quick: bool) -> Results:
-    events, large, times = (5_000, 500, 1) if quick else (100_000, 5_000, 3)
-    contenders = everyone(shipped=not quick)
-    found = {"load": rounds.load(measuring, contenders, events, times, tell)}
-    for work in works.drains(events, large):
+def _measure(measuring: Ground, size: Size, tell: Tell) -> Results:
+    contenders = everyone(shipped=size.shipped)
+    found = {"load": rounds.load(measuring, contenders, size.events, size.times, tell)}
+    for work in works.drains(size.events, size.large):
         tell(f"{work.title}: making the changes")
-        found[work.name] = rounds.drain(measuring, contenders, work, times, tell)
-    return Results(found, latency.rounds(measuring, contenders, times, tell))
+        found[work.name] = rounds.drain(measuring, contenders, work, size.times, tell)
+    return Results(found, latency.rounds(measuring, contenders, size.span, size.times, tell))
 
 
 def _arguments() -> argparse.Namespace:

@@ -24,11 +24,18 @@ from tests.bench.peers.rounds import LIMIT, turned
 from tests.bench.peers.spoken import Parse
 from tests.support.child import environment
 
-SECONDS = {200: 10, 2000: 5}
-"""How long, by the rate: the slower one has fewer documents in a second."""
-WARM_SECONDS = 5
-"""Left out at each rate: code is still being compiled."""
 PATIENCE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How long is measured, by the rate, after so long at that rate that is left out: code is still being compiled."""
+
+    warm: int
+    seconds: Mapping[int, int]
+
+    def whole(self, rate: int) -> int:
+        return self.warm + self.seconds[rate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +73,14 @@ class Arrivals(threading.Thread):
         self.join()
 
 
-def rounds(ground: Ground, contenders: Sequence[Contender], times: int, tell: Tell) -> Latencies:
+def rounds(ground: Ground, contenders: Sequence[Contender], span: Span, times: int, tell: Tell) -> Latencies:
     """Everyone follows in turn while documents are written at each of the rates."""
-    found: dict[int, dict[str, list[Latency]]] = {rate: {} for rate in SECONDS}
+    found: dict[int, dict[str, list[Latency]]] = {rate: {} for rate in span.seconds}
     collection = ground.collection()
     for turn in range(times):
-        _add(found, LIMIT, _bare(ground, collection), tell)
+        _add(found, LIMIT, _bare(ground, collection, span), tell)
         for contender in turned(contenders, turn):
-            _add(found, contender.name, _measure(ground, contender, collection), tell)
+            _add(found, contender.name, _measure(ground, contender, collection, span), tell)
     return found
 
 
@@ -83,7 +90,9 @@ def _add(found: dict[int, dict[str, list[Latency]]], who: str, several: Mapping[
         tell(f"Latency at {rate:,}/s, {who}: p50 {each.p50:.1f}, p95 {each.p95:.1f}, p99 {each.p99:.1f} ms")
 
 
-def _measure(ground: Ground, contender: Contender, collection: Collection[dict[str, Any]]) -> Mapping[int, Latency]:
+def _measure(
+    ground: Ground, contender: Contender, collection: Collection[dict[str, Any]], span: Span
+) -> Mapping[int, Latency]:
     with (
         topics.fresh(ground, contender.topic(collection.name), {}) as topic,
         ground.consumer(topic) as consumer,
@@ -93,11 +102,11 @@ def _measure(ground: Ground, contender: Contender, collection: Collection[dict[s
         arrivals.start()
         try:
             _prime(collection, arrivals, check)
-            written = {rate: _write(ground, collection, rate) for rate in SECONDS}
+            written = {rate: _write(ground, collection, rate, span.whole(rate)) for rate in span.seconds}
             came = _settle(arrivals, contender.parse, set().union(*(told["acknowledged"] for told in written.values())))
         finally:
             arrivals.end()
-    return {rate: _latency(told, came, rate) for rate, told in written.items()}
+    return {rate: _latency(told, came, span.warm * rate) for rate, told in written.items()}
 
 
 def _prime(collection: Collection[dict[str, Any]], arrivals: Arrivals, check: Callable[[], None]) -> None:
@@ -125,33 +134,32 @@ def _settle(arrivals: Arrivals, parse: Parse, written: set[str]) -> dict[str, fl
     return came
 
 
-def _write(ground: Ground, collection: Collection[dict[str, Any]], rate: int) -> dict[str, Any]:
+def _write(ground: Ground, collection: Collection[dict[str, Any]], rate: int, seconds: int) -> dict[str, Any]:
     uri = ground.env["CDC_MONGO__URI"]
-    arguments = [uri, DATABASE, collection.name, str(rate), str(WARM_SECONDS + SECONDS[rate])]
+    arguments = [uri, DATABASE, collection.name, str(rate), str(seconds)]
     used = measured([sys.executable, "-m", writing.__name__, *arguments], ground.empty(), ground.env)
     told: dict[str, Any] = json.loads(used.output)
     return told
 
 
-def _latency(told: Mapping[str, Any], came: Mapping[str, float], rate: int) -> Latency:
-    measured = list(told["acknowledged"].items())[WARM_SECONDS * rate :]
+def _latency(told: Mapping[str, Any], came: Mapping[str, float], warm: int) -> Latency:
+    measured = list(told["acknowledged"].items())[warm:]
     waits = [1e3 * (came[identity] - when) for identity, when in measured]
     percentiles = quantiles(waits, n=100)
     return Latency(percentiles[49], percentiles[94], percentiles[98], max(waits), told["rate"])
 
 
-def _bare(ground: Ground, collection: Collection[dict[str, Any]]) -> Mapping[int, Latency]:
-    with _listening(ground, collection.name) as listener:
-        written = {rate: _write(ground, collection, rate) for rate in SECONDS}
+def _bare(ground: Ground, collection: Collection[dict[str, Any]], span: Span) -> Mapping[int, Latency]:
+    with _listening(ground, collection.name, sum(rate * span.whole(rate) for rate in span.seconds)) as listener:
+        written = {rate: _write(ground, collection, rate, span.whole(rate)) for rate in span.seconds}
         output, _ = listener.communicate(timeout=PATIENCE)
     came = json.loads(output)
-    return {rate: _latency(told, came, rate) for rate, told in written.items()}
+    return {rate: _latency(told, came, span.warm * rate) for rate, told in written.items()}
 
 
 @contextmanager
-def _listening(ground: Ground, collection: str) -> Iterator["subprocess.Popen[str]"]:
+def _listening(ground: Ground, collection: str, count: int) -> Iterator["subprocess.Popen[str]"]:
     """The bare reader, once its stream is open."""
-    count = sum(rate * (WARM_SECONDS + seconds) for rate, seconds in SECONDS.items())
     arguments = [ground.env["CDC_MONGO__URI"], DATABASE, collection, str(count)]
     command = [sys.executable, "-m", listening.__name__, *arguments]
     with subprocess.Popen(command, env=environment(ground.env), stdout=subprocess.PIPE, text=True) as listener:

@@ -7,7 +7,7 @@ from statistics import median
 from tests.bench.peers import connect, jars
 from tests.bench.peers.bars import Results, cpu, peak, rate, start
 from tests.bench.peers.contenders import Cdc
-from tests.bench.peers.latency import SECONDS, WARM_SECONDS, Latency
+from tests.bench.peers.latency import Latency, Span
 from tests.bench.peers.rounds import LIMIT, Measured
 from tests.bench.peers.settings import CONNECTORS, JVM, OURS, TUNED_WORKER, WORKER, Connector, Images, Properties
 
@@ -68,7 +68,7 @@ and a tuned one also
 """
 
 
-def text(results: Results, *, command: str, versions: str, machine: str, load: float) -> str:
+def text(results: Results, *, command: str, versions: str, machine: str, load: float, span: Span) -> str:
     """As Markdown."""
     times = len(next(iter(results.works.values())).runs[Cdc.name])
     rounds = f"{times} rounds" if times > 1 else "one round"
@@ -85,8 +85,8 @@ def text(results: Results, *, command: str, versions: str, machine: str, load: f
         bars="\n".join(map(str, results.bars())),
     )
     works = [_work(measured) for measured in results.works.values()]
-    latencies = LATENCIES.format(warm=WARM_SECONDS, rounds=rounds)
-    waits = [_latency(rate, several) for rate, several in results.latencies.items()]
+    latencies = LATENCIES.format(warm=span.warm, rounds=rounds)
+    waits = [_latency(rate, span.seconds[rate], several) for rate, several in results.latencies.items()]
     return "\n".join([head, DRAINS, *works, latencies, *waits, _settings()])
 
 
@@ -109,9 +109,9 @@ def _work(measured: Measured) -> str:
     return "\n".join([*lines, ""])
 
 
-def _latency(asked: int, several: Mapping[str, list[Latency]]) -> str:
+def _latency(asked: int, seconds: int, several: Mapping[str, list[Latency]]) -> str:
     lines = [
-        f"### At {asked:,} inserts a second, for {SECONDS[asked]} s",
+        f"### At {asked:,} inserts a second, for {seconds} s",
         "",
         "| ms | p50 | p95 | p99 | max | written a second |",
         "|---|---|---|---|---|---|",
