@@ -91,7 +91,7 @@ def test_a_filter_that_fails_on_a_document_does_not_repeat_it(
 
 
 def test_a_name_that_dns_does_not_know_is_tried_again() -> None:
-    done = cdc("watch", "--dry-run", "--startup-timeout", "1", "--mongo-uri", "mongodb+srv://nowhere.invalid/")
+    done = cdc("watch", "--dry-run", "--startup-timeout", "5", "--mongo-uri", "mongodb+srv://nowhere.invalid/")
     assert "MongoDB at nowhere.invalid cannot be resolved" in refusal(done, 3)
     assert '"event": "trying again"' in done.stderr
 
