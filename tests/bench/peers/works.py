@@ -92,15 +92,18 @@ def _both(events: int) -> Made:
 
 
 def _mixed(events: int) -> Made:
-    """60 % updates, 30 % inserts, 10 % deletes, at random, of what is there at the time."""
+    """60 % updates, 30 % inserts, 10 % deletes, of what is there at the time, at random.
+
+    Of every twenty those of a kind follow each other: PyMongo sends a command of its own for each change of kind.
+    """
     source = random.Random(60)
     coming = documents.records(events)
     there = [next(coming)["_id"] for _ in range(events // 2)]
     for number in range(events):
-        place, dice = source.randrange(len(there)), source.random()
-        if dice < 0.6:
+        place, step = source.randrange(len(there)), number % 20
+        if step < 12:
             yield _update(there[place], number, Change(str(there[place]), "u", after=True, before=False))
-        elif dice < 0.9:
+        elif step < 18:
             document = next(coming)
             there.append(document["_id"])
             yield _insert(document)
