@@ -4,12 +4,12 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
 
 from cdc.local import install
 from cdc.local.install import Tell
@@ -52,7 +52,9 @@ class Worker:
         while found < records:
             self.check()
             time.sleep(PAUSE_SECONDS)
-            now = consumer.get_watermark_offsets(topic, timeout=STALL_SECONDS)[1]
+            now = 0
+            with suppress(KafkaException):  # the broker has yet to say who leads a new topic
+                now = consumer.get_watermark_offsets(topic, timeout=STALL_SECONDS)[1]
             if now > found:
                 found, deadline = now, time.monotonic() + STALL_SECONDS
             elif time.monotonic() > deadline:
