@@ -40,11 +40,9 @@ class Source(Protocol):
 
         The first batch is a heartbeat at the position taken. Raises `Retryable`, `Fatal` or `Poison`.
         """
-        ...
 
     def close(self) -> None:
         """End what `read` waits for; called from any thread."""
-        ...
 
 
 class Sink(Protocol):
@@ -52,35 +50,27 @@ class Sink(Protocol):
 
     def open(self) -> None:
         """Reach it, or raise."""
-        ...
 
     def produce(self, records: Records, start: int, slot: Slot) -> int:
         """Hand over the records from index `start` on; gives the index of the first that did not fit just now."""
-        ...
 
     def reject(self, rejected: Rejected, slot: Slot) -> None:
         """Send a dead letter, or raise `Poison` where none is configured."""
-        ...
 
     def poll(self, seconds: float) -> None:
         """Serve acknowledgements, waiting at most so long for the first; raises what went wrong."""
-        ...
 
     def flush(self, seconds: float) -> None:
         """Wait at most so long for every acknowledgement."""
-        ...
 
     def hurry(self) -> None:
         """Nothing more comes just now: send what still waits for company."""
-        ...
 
     def missing(self) -> str | None:
         """What cannot be reached, in words; called from any thread."""
-        ...
 
     def close(self) -> None:
         """Drop what is unacknowledged."""
-        ...
 
 
 class CursorStore(Protocol):
@@ -88,11 +78,9 @@ class CursorStore(Protocol):
 
     def load(self) -> Position | None:
         """The saved position, or None where nothing was ever saved."""
-        ...
 
     def save(self, position: Position) -> None:
         """Keep the position; it survives a crash at any instant once this returns (I2)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -48,10 +49,10 @@ class Worker:
     def reach(self, consumer: Consumer, records: int) -> None:
         """Waits until the consumer's topic holds so many; raises where they do not come."""
         topic = consumer.assignment()[0]
-        found, deadline = 0, time.monotonic() + STALL_SECONDS
+        found, deadline, pause = 0, time.monotonic() + STALL_SECONDS, threading.Event()
         while found < records:
             self.check()
-            time.sleep(PAUSE_SECONDS)
+            pause.wait(PAUSE_SECONDS)
             now = 0
             with suppress(KafkaException):  # the broker has yet to say who leads a new topic
                 now = consumer.get_watermark_offsets(topic, timeout=STALL_SECONDS)[1]
