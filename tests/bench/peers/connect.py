@@ -5,12 +5,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer
 
 from cdc.local import install
 from cdc.local.install import Tell
@@ -53,9 +53,7 @@ class Worker:
         while found < records:
             self.check()
             pause.wait(PAUSE_SECONDS)
-            now = 0
-            with suppress(KafkaException):  # the broker has yet to say who leads a new topic
-                now = consumer.get_watermark_offsets(topic, timeout=STALL_SECONDS)[1]
+            now = consumer.get_watermark_offsets(topic, timeout=STALL_SECONDS)[1]
             if now > found:
                 found, deadline = now, time.monotonic() + STALL_SECONDS
             elif time.monotonic() > deadline:
