@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, Self
@@ -91,6 +91,10 @@ class Load:
     estimated: int = 0
     bare: int = 0
     ended: str | None = None
+
+    def end(self, how: str) -> Self:
+        """The same with nothing left to read, ended so."""
+        return replace(self, chunks=(), collections=(), ended=how)
 
 
 @dataclass(frozen=True, slots=True)

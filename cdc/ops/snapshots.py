@@ -212,8 +212,7 @@ def _end(settings: Settings, requests: list[Request]) -> None:
         elif load.ended is not None:
             files.requests.settle(load)
         else:
-            ended = replace(load, collections=(), chunks=(), ended=CANCELLED)
-            files.save(replace(cursor.position, load=ended))
+            files.save(replace(cursor.position, load=load.end(CANCELLED)))
 
 
 def _lines(files: FileStore) -> Iterator[str]:

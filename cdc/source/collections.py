@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bson import json_util
 from pymongo.errors import ExecutionTimeout
 
 from cdc.errors import ConfigInvalid
@@ -36,6 +37,11 @@ def require_plain(database: Database, names: Sequence[str]) -> None:
                 f"--collection: {name!r} is a time-series collection, which has no change streams",
                 hint=f'copy it: db.{name}.aggregate([{{$out: "{name}_plain"}}]), then --collection {name}_plain',
             )
+
+
+def wheres(where: str | None) -> list[dict[str, Any]]:
+    """The stage that leaves out what a filter in Extended JSON does not match; none without one."""
+    return [] if where is None else [{"$match": json_util.loads(where)}]
 
 
 def as_inserted(database: str, collection: str, match: Mapping[str, Any]) -> list[dict[str, Any]]:

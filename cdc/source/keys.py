@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import structlog
-from bson import json_util
 from bson.raw_bson import RawBSONDocument
 
 from cdc.events import Batch, Chunk, Load, Position
 from cdc.reader import Reader
+from cdc.source.collections import wheres
 from cdc.source.cursors import Database, ReadPreference
 from cdc.source.pace import Round
 from cdc.source.raw import (
@@ -58,7 +58,7 @@ class Order:
         self.collection = chunk.collection
         self.after = chunk.after
         self._chunk = chunk
-        self._where = json_util.loads(where) if where else {}
+        self._wheres = wheres(where)
         self._concern = concern
         self._indexed = indexed
 
@@ -84,9 +84,9 @@ class Order:
             for comparison, bound in (("$gte", self._chunk.lower), ("$lt", self._chunk.upper), ("$gt", self.after))
             if bound is not None
         ]
-        matches = [self._where, {"$expr": {"$and": bounds}} if bounds else {}]
         pipeline = [
-            *({"$match": match} for match in matches if match),
+            *self._wheres,
+            *([{"$match": {"$expr": {"$and": bounds}}}] if bounds else []),
             {"$sort": {"_id": 1}},
             {"$project": {"_id": 1}},
         ]
@@ -96,13 +96,13 @@ class Order:
         """With an index the server skips what is done, key by key; a `min` would pass over a field that is an array."""
         order = {self._chunk.field: 1, "_id": 1}
         pipeline: list[dict[str, Any]] = [
-            *([{"$match": self._where}] if self._where else []),
+            *self._wheres,
             {"$sort": order},
             {"$project": {"_id": 1, "k": {"$meta": "sortKey"}}},
         ]
         if self.after:
             pipeline.append({"$match": {"$expr": {"$gt": ["$k", _literal(self.after)]}}})
-        hint = {"hint": order} if self._indexed and not self._where else {}
+        hint = {"hint": order} if self._indexed and not self._wheres else {}
         return {"pipeline": pipeline, "collation": SIMPLE, **hint}
 
 

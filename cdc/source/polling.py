@@ -9,12 +9,12 @@ from bson.timestamp import Timestamp
 
 from cdc.events import Batch, Load, Namespace, Position
 from cdc.source.change_stream import Scope
-from cdc.source.collections import plain, require_field
+from cdc.source.collections import plain, require_field, wheres
 from cdc.source.cursors import Database
 from cdc.source.keys import indexed
 from cdc.source.marks import TIMED, TYPES, Marks
 from cdc.source.raw import Field, ReplySize, fields, found_at, identity, joined, split
-from cdc.source.snapshot import Loader, wheres
+from cdc.source.snapshot import Loader
 
 Wanted = Callable[[Load | None], Load | None]
 """The load as others wish it to be."""

@@ -5,7 +5,7 @@ a document that was read stands exactly where it belongs among the changes: no n
 one comes after (I6). Nothing is written to the source, and the stream never falls far behind.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -19,7 +19,7 @@ from cdc.errors import ConfigInvalid, SourceUnreachable
 from cdc.events import DONE, Chunk, Load
 from cdc.source.change_stream import Scope
 from cdc.source.chunks import Size, plan
-from cdc.source.collections import ANSWER_MS, as_inserted, capped, plain, require_field
+from cdc.source.collections import ANSWER_MS, as_inserted, capped, plain, require_field, wheres
 from cdc.source.cursors import UNREADABLE, Database
 from cdc.source.keys import Keyed, Order, indexed
 from cdc.source.pace import Pace, Round
@@ -102,7 +102,7 @@ class Loader:
     def _rows(self, load: Load, at: Timestamp) -> Iterator[tuple[bytes, str, Load]]:
         load = self._begun(load)
         if not load.chunks:
-            yield b"", "", replace(load, ended=DONE)
+            yield b"", "", load.end(DONE)
             return
         collection = load.chunks[0].collection
         reading = self._turned_to(collection, load, at)
@@ -147,8 +147,7 @@ class Loader:
             return (Chunk(name, self._loads.field),)
         if self._filtered(load):
             return (Chunk(name),)
-        size = Size.of(self._database, name)
-        return plan(self._database, name, size) if size.documents else (Chunk(name),)
+        return plan(self._database, name, Size.of(self._database, name))
 
     def _filtered(self, load: Load) -> bool:
         return load.where is not None or self._scope.match is not None
@@ -195,8 +194,3 @@ class Loader:
                 f"MongoDB cannot read {self._scope.database} at the time that its changes have got to",
                 hint="raise its parameter minSnapshotHistoryWindowInSeconds",
             )
-
-
-def wheres(where: str | None) -> list[Mapping[str, Any]]:
-    """The stage that leaves out what does not match."""
-    return [] if where is None else [{"$match": json_util.loads(where)}]

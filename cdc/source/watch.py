@@ -151,7 +151,7 @@ class MongoSource:
         """A load that was asked for ends where the server refuses it, and the changes go on; the first cannot."""
         ours: CdcError | None = error if isinstance(error, ConfigInvalid) else self._translated(error, load)
         if isinstance(ours, ConfigInvalid) and load.id != FIRST_LOAD:
-            return replace(load, chunks=(), collections=(), ended=str(ours))
+            return load.end(str(ours))
         if ours is None or ours is error:
             raise error
         raise ours from error
@@ -166,7 +166,7 @@ class MongoSource:
         own = next((request for request in asked if load is not None and request.id == load.id), None)
         if load is not None and load.ended is None:
             cancelled = own is not None and own.cancelled
-            return replace(load, chunks=(), collections=(), ended=CANCELLED) if cancelled else load
+            return load.end(CANCELLED) if cancelled else load
         if own is not None or not asked:  # its end has yet to be saved
             return load
         first = asked[0]
@@ -193,14 +193,18 @@ class MongoSource:
         size = self._settings.batch_size
         return Loader(self._database, self._scope, self._loads, batch_size=size, level=level, refused=self._refused)
 
+    @property
+    def _stream_filter(self) -> str | None:
+        """The option with the filter on changes, where there is one."""
+        return None if self._scope.match is None else "--match"
+
     def _translated(self, error: PyMongoError, load: Load | None = None) -> CdcError | None:
-        where = load.where if load is not None else None
-        option = "--where" if where is not None else "--match" if self._scope.match is not None else None
-        return translate(error, self._settings, filtered_by=option)
+        filtered = load is not None and load.where is not None
+        return translate(error, self._settings, filtered_by="--where" if filtered else self._stream_filter)
 
     def _open(self, stream: ChangeStream, position: Position) -> Position:
         try:
-            with translated(self._settings, filtered_by="--match" if self._scope.match is not None else None):
+            with translated(self._settings, filtered_by=self._stream_filter):
                 return stream.open(position, eager=position.loading)
         except HistoryLost as lost:
             raise self._lost(lost, position) from lost
