@@ -1,7 +1,6 @@
 """Writers that never rest, on a collection whose documents have every kind of `_id`."""
 
 import random
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -10,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
-from pymongo import MongoClient
 from pymongo.errors import DuplicateKeyError
+
+from tests.support.at_work import Client, Worker, at_work
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS = (
@@ -44,29 +44,18 @@ def document(number: int, version: int = 0) -> dict[str, Any]:
     return {"_id": identity(number), "n": number, "v": version, "at": datetime.now(UTC), "pad": "x" * 200}
 
 
-class Writer(threading.Thread):
-    """Inserts, updates, replaces, deletes until it is told to stop; `failure` is what ended it before."""
+class Writer:
+    """Inserts, updates, replaces and deletes in `info`."""
 
-    def __init__(self, uri: str, database: str, documents: int, seed: int, quiet: threading.Event) -> None:
-        super().__init__(name=f"writer-{seed}", daemon=True)
-        self._uri = uri
+    def __init__(self, database: str, documents: int, seed: int) -> None:
         self._database = database
         self._documents = documents
         self._random = random.Random(seed)
-        self._quiet = quiet
-        self.operations = 0
-        self.failure: BaseException | None = None
+        self._count = 0
 
-    def run(self) -> None:
-        try:
-            with MongoClient[dict[str, Any]](self._uri) as client:
-                while not self._quiet.wait(0.002):
-                    self._write(client[self._database].info)
-                    self.operations += 1
-        except BaseException as error:  # noqa: BLE001 - raised by who started it
-            self.failure = error
-
-    def _write(self, info: Any) -> None:  # noqa: ANN401 - a collection
+    def write(self, client: Client) -> None:
+        info = client[self._database].info
+        self._count += 1
         number = self._random.randrange(self._documents + 1000)
         which = {"_id": identity(number)}
         match self._random.randrange(5):
@@ -74,32 +63,24 @@ class Writer(threading.Thread):
                 info.delete_one(which)
             case 1:
                 try:
-                    info.insert_one(document(number, self.operations))
+                    info.insert_one(document(number, self._count))
                 except DuplicateKeyError:
-                    info.replace_one(which, document(number, self.operations))
+                    info.replace_one(which, document(number, self._count))
             case 2:
-                info.replace_one(which, document(number, self.operations), upsert=True)
+                info.replace_one(which, document(number, self._count), upsert=True)
             case _:
                 change = {"$inc": {"v": 1}, "$set": {"at": datetime.now(UTC)}, "$unset": {"pad": 1}}
                 info.update_one(which, change)
 
 
 @contextmanager
-def fire(uri: str, database: str, *, documents: int, writers: int = 8) -> Iterator[list[Writer]]:
+def fire(uri: str, database: str, *, documents: int, writers: int = 8) -> Iterator[list[Worker]]:
     """So many documents in `info`, and writers on them until the block ends; raises what a writer failed with."""
-    with MongoClient[dict[str, Any]](uri) as client:
+    with Client(uri) as client:
         for start in range(0, documents, 5000):
             client[database].info.insert_many(document(n) for n in range(start, min(documents, start + 5000)))
-    quiet, seed = threading.Event(), time.time_ns()
-    started = [Writer(uri, database, documents, seed + number, quiet) for number in range(writers)]
-    for writer in started:
-        writer.start()
-    try:
-        yield started
-    finally:
-        quiet.set()
-        for writer in started:
-            writer.join()
-    for writer in started:
-        if writer.failure is not None:
-            raise writer.failure
+    seed = time.time_ns()
+    each = [Writer(database, documents, seed + number) for number in range(writers)]
+    workers = [Worker(uri, writer.write, pause=0.002) for writer in each]
+    with at_work(workers):
+        yield workers

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from bson import json_util
-from pymongo import MongoClient, ReturnDocument
+from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
+
+from tests.support.at_work import Client, Worker, at_work
 
 Document = dict[str, Any]
 
@@ -31,28 +33,21 @@ class Journal:
         self.left[mark] = json_util.loads(json_util.dumps(document))
 
 
-class Scribe(threading.Thread):
-    """Writes to documents of its own and to those that all share, until it is told to stop."""
+class Scribe:
+    """Writes to documents of its own."""
 
-    def __init__(self, uri: str, database: str, journal: Journal, number: int, quiet: threading.Event) -> None:
-        super().__init__(name=f"scribe-{number}", daemon=True)
-        self._uri, self._database, self._journal, self._quiet = uri, database, journal, quiet
+    def __init__(self, database: str, journal: Journal, number: int) -> None:
+        self._database, self._journal = database, journal
         self._random = random.Random(number)
         self._first = number * 100
-        self.failure: BaseException | None = None
 
-    def run(self) -> None:
-        try:
-            with MongoClient[Document](self._uri) as client:
-                info = client[self._database].info
-                while not self._quiet.wait(0.004):
-                    if self._random.random() < 0.1:
-                        with client.start_session() as session:
-                            session.with_transaction(lambda s: self._together(info, s))
-                    else:
-                        self._alone(info, self._first + self._random.randrange(60))
-        except BaseException as error:  # noqa: BLE001 - raised by who started it
-            self.failure = error
+    def write(self, client: Client) -> None:
+        info = client[self._database].info
+        if self._random.random() < 0.1:
+            with client.start_session() as session:
+                session.with_transaction(lambda s: self._together(info, s))
+        else:
+            self._alone(info, self._first + self._random.randrange(60))
 
     def _alone(self, info: Collection[Document], key: int) -> None:
         mark, chance = self._journal.mark(), self._random.random()
@@ -91,22 +86,13 @@ class Scribe(threading.Thread):
 @contextmanager
 def scribes(uri: str, database: str, count: int = 4) -> Iterator[Journal]:
     """So many of them at work until the block ends; raises what one failed with."""
-    journal, quiet = Journal(), threading.Event()
-    with MongoClient[Document](uri) as client:
+    journal = Journal()
+    with Client(uri) as client:
         for key in range(count * 100):
             mark = journal.mark()
             document = {"_id": key, "w": mark, "tags": [], "text": "x"}
             client[database].info.insert_one(document)
             journal.note(mark, document)
-    started = [Scribe(uri, database, journal, number, quiet) for number in range(count)]
-    for scribe in started:
-        scribe.start()
-    try:
+    each = [Scribe(database, journal, number) for number in range(count)]
+    with at_work([Worker(uri, scribe.write, pause=0.004) for scribe in each]):
         yield journal
-    finally:
-        quiet.set()
-        for scribe in started:
-            scribe.join()
-    for scribe in started:
-        if scribe.failure is not None:
-            raise scribe.failure
