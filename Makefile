@@ -49,7 +49,7 @@ wheel: $(READY) ## Build a wheel with the native encoder, into dist
 	@PYTHONWARNINGS=ignore $(PIP) wheel --no-deps $(PINS) --wheel-dir dist .
 
 clean: ## Delete what was built and installed here
-	rm -rf $(VENV) $(NATIVE)/target cdc/encode/*.so build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(NATIVE)/target cdc/*.so build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml deploy/constraints.txt $(wildcard $(NATIVE)/Cargo.* $(NATIVE)/src/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cdc needs Python 3.11 or newer: make PYTHON=…")'

@@ -135,7 +135,7 @@ class Settings(BaseModel):
         None, description="Form of the log; by default console on a terminal and json elsewhere."
     )
     debug: bool = Field(default=False, description="Log what is of use to a developer.")
-    prefetch_bytes: int = Field(16 * _MIB, ge=1, description="Most bytes read ahead of Kafka.")
+    prefetch_bytes: int = Field(4 * _MIB, ge=1, description="Most bytes read ahead of Kafka.")
     checkpoint_interval: float = Field(
         1, gt=0, allow_inf_nan=False, description="How often the cursor is saved, in seconds."
     )

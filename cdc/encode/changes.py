@@ -7,8 +7,8 @@ import re
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from cdc.compiled import native
 from cdc.encode import walked
-from cdc.encode.compiled import native
 from cdc.encode.dialects import DIALECTS
 from cdc.encode.keys import quick_key
 from cdc.encode.record import NULL, Fields, Native, Origin, Record, clock, namespace, opening, section

@@ -12,8 +12,8 @@ from struct import Struct
 
 from bson.errors import BSONError
 
+from cdc.compiled import ENCODER
 from cdc.encode.changes import Changes
-from cdc.encode.compiled import ENCODER
 from cdc.encode.elements import unencodable
 from cdc.encode.fitting import Refusal, misfit
 from cdc.encode.keys import within

@@ -2,8 +2,8 @@
 
 from bson import Timestamp
 
+from cdc.compiled import native
 from cdc.encode import walked
-from cdc.encode.compiled import native
 from cdc.encode.dialects import DIALECTS
 from cdc.encode.keys import key_of, quick_key
 from cdc.encode.record import Fields, Native, Origin, Record, clock, namespace, opening

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cdc.errors import SourceUnreachable
 
-REPLY_BYTES = 4 * 1024 * 1024
+REPLY_BYTES = 2 * 1024 * 1024
 """PyMongo holds a raw reply up to six times while it takes it apart, and a server sends up to 16 MiB."""
 
 FIRST_DOCUMENTS = 4

@@ -16,9 +16,6 @@ from bson.timestamp import Timestamp
 from cdc.source.marks import TYPES, rank
 from cdc.source.raw import Field, identity, spans
 
-MOST_CUTS = 128
-"""In one batch; each is another read, of about a millisecond."""
-
 DOCUMENTS = {b"insert": "insert", b"update": "update", b"replace": "replace", b"delete": "delete"}
 
 NUMBERS = frozenset(kind for kind, name in TYPES.items() if name == "number")
@@ -37,11 +34,6 @@ class Change(NamedTuple):
     collection: str
     identity: Field | None
     place: Hashable
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether it may be part of one; now and then true where it is not."""
-        return b"\x12txnNumber\0" in self.raw
 
     @classmethod
     def of(cls, raw: bytes) -> "Change":
@@ -96,11 +88,13 @@ class Segment:
         return self.changes[-1].time
 
 
-def cut(changes: Sequence[Change], *, before: bool, begun: Timestamp | None, unfinished: bool) -> Iterator[Segment]:
+def cut(
+    changes: Sequence[Change], *, before: bool, begun: Timestamp | None, unfinished: bool, most_cuts: int
+) -> Iterator[Segment]:
     """The changes in segments, in each of which a document's last update is its last change.
 
-    With `before`, each document changes only once in a segment, transactions apart. At most `MOST_CUTS`: what is left
-    is one segment. A transaction of which not all is here stands alone, since what else it changed is not to be seen:
+    With `before`, each document changes only once in a segment, transactions apart. After `most_cuts` what is left is
+    one segment. A transaction of which not all is here stands alone, since what else it changed is not to be seen:
     the last one where it is `unfinished`, the first where it `begun` earlier, at that time; None is unknown.
     """
     segment, cuts = Segment(), 0
@@ -109,7 +103,7 @@ def cut(changes: Sequence[Change], *, before: bool, begun: Timestamp | None, unf
     for time, group in groupby(changes, attrgetter("time")):
         together = list(group)
         known = segment.last.keys() if before else updated
-        again = cuts < MOST_CUTS and any(change.place in known for change in together if change.place is not None)
+        again = cuts < most_cuts and any(change.place in known for change in together if change.place is not None)
         if segment.changes and (again or time == last):
             yield segment
             segment, cuts = Segment(), cuts + 1

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 from cdc.config import MongoSettings
 from cdc.errors import CdcError, ConfigInvalid, HistoryLost
 from cdc.events import CANCELLED, FIRST_LOAD, Batch, Load, Namespace, Position, Request, snapshot_time
+from cdc.reader import Reader
 from cdc.source.change_stream import ChangeStream, Images, Scope
 from cdc.source.collections import require_plain
 from cdc.source.cursors import Database, ReplyTap, well_formed
@@ -67,8 +68,31 @@ class MongoSource:
         """
         server = Server.of(self._client, self._settings)
         self._check(server)
+        after, before = self._images.looked_up(exactly=server.snapshot_reads and self._scope.match is None)
+        if not server.replicated:
+            yield from self._translating(self._poll(start))
+        elif after or before:
+            lookup = Lookup(self._database, self._name, self._settings.batch_size, after=after, before=before)
+            batches = self._translating(self._follow(start, server, self._images.options(after=after)))
+            yield from self._translating(self._completed(batches, lookup))
+        else:
+            yield from self._translating(self._follow(start, server, self._images.options(after=False)))
+
+    def _completed(self, batches: Iterator[Batch], lookup: Lookup) -> Iterator[Batch]:
+        """With the images of changes, which are read while the next reply is on its way."""
+        ahead = Reader(batches, max_bytes=1)
+        ahead.start()
         try:
-            yield from (self._follow(start, server) if server.replicated else self._poll(start))
+            while not self._closed:
+                if (batch := ahead.get(ASK_SECONDS)) is not None:
+                    yield from lookup.batches(batch) if batch.namespace is None else (batch,)
+        finally:
+            ahead.stop()
+
+    def _translating(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """With errors in our words; the position lost is that of the stream this thread follows."""
+        try:
+            yield from batches
         except PyMongoError as error:
             if self._closed:
                 return
@@ -95,13 +119,9 @@ class MongoSource:
         with translated(self._settings), well_formed():
             require_plain(self._database, self._scope.collections)
 
-    def _follow(self, start: Position, server: Server) -> Iterator[Batch]:
+    def _follow(self, start: Position, server: Server, images: Mapping[str, Any]) -> Iterator[Batch]:
         """The stream, and rounds of a load between its replies wherever one is due."""
-        after, before = self._images.looked_up(exactly=server.snapshot_reads and self._scope.match is None)
-        options: dict[str, Any] = self._images.options(after=after)
-        if server.expanded_events:
-            options["showExpandedEvents"] = True
-        lookup = Lookup(self._database, self._name, self._settings.batch_size, after=after, before=before)
+        options = {**images, "showExpandedEvents": True} if server.expanded_events else images
         stream = ChangeStream(self._database, self._scope, options, self._settings)
         taken = self._open(stream, start)
         load = start.load
@@ -116,22 +136,22 @@ class MongoSource:
                 load = self._wanted(load)
                 if load is None or load.ended is not None:
                     loader.close()
-                    yield from lookup.batches(_with(stream.next(), load))
+                    yield _with(stream.next(), load)
                     continue
                 if loader.wait:
                     self._pause.wait(min(loader.wait, ASK_SECONDS))
-                position = yield from self._caught_up(stream, lookup, load)
+                position = yield from self._caught_up(stream, load)
                 if not loader.wait:
                     load = yield from self._round(loader, position, load)
         finally:
             loader.close()
 
-    def _caught_up(self, stream: ChangeStream, lookup: Lookup, load: Load) -> Generator[Batch, None, Position]:
+    def _caught_up(self, stream: ChangeStream, load: Load) -> Generator[Batch, None, Position]:
         """The changes up to the last operation that there was when it began; gives the position there."""
         goal = None
         while True:
             batch = stream.next(eager=True)
-            yield from lookup.batches(_with(batch, load))
+            yield _with(batch, load)
             goal = goal or batch.server_time
             now = batch.position.time
             if not batch.raw or (goal is not None and now is not None and now >= goal):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import bson
+import pytest
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdc.events import Batch, Position
+from cdc.source import plans
 from cdc.source.cursors import Database
 from cdc.source.images import Lookup
 
@@ -94,15 +96,23 @@ class Past:
 
 @settings(max_examples=1000)
 @given(
+    native=st.booleans(),
     steps=st.lists(st.tuples(st.booleans(), DOCUMENTS, st.booleans()), min_size=1, max_size=60),
     sizes=st.lists(st.integers(1, 12), max_size=12),
     slices=st.integers(1, 8),
     before=st.booleans(),
 )
 def test_what_is_called_exact_is_what_the_change_left_and_found(
-    steps: list[tuple[bool, int, bool]], sizes: list[int], slices: int, *, before: bool
+    steps: list[tuple[bool, int, bool]], sizes: list[int], slices: int, *, before: bool, native: bool
 ) -> None:
     writes = history(steps)
+    with pytest.MonkeyPatch.context() as patch:
+        if not native:
+            patch.setattr(plans, "native", None)
+        check(writes, sizes, slices, before=before)
+
+
+def check(writes: list[Write], sizes: list[int], slices: int, *, before: bool) -> None:
     lookup = Lookup(cast("Database", Past(writes)), "p", slices, after=True, before=before)
     events = [event(place, write) for place, write in enumerate(writes)]
     seen: list[dict[str, Any]] = []
@@ -131,3 +141,24 @@ def test_what_is_called_exact_is_what_the_change_left_and_found(
             assert "fullDocumentBeforeChange" in found or began is None or how != "exact"
         shared = began is None or (write.operation == "update" and ended is None)
         assert how == "exact" or shared or (write.operation == "delete" and not before)
+
+
+def test_what_a_malformed_reply_changed_is_not_known() -> None:
+    """A transaction's first part was in it, so the next change of a document may be another one than it seems."""
+    writes = [
+        Write(10, 1, "insert", None, 0),
+        Write(10, 2, "insert", None, 1),
+        Write(11, 1, "update", 0, 2),
+        Write(11, 2, "update", 1, 3),
+        Write(12, 1, "update", 2, 4),
+    ]
+    lookup = Lookup(cast("Database", Past(writes)), "p", 100, after=True, before=True)
+    events = [event(place, write) for place, write in enumerate(writes)]
+    malformed = events[2].replace(b"clusterTime", b"clusterTim\xff")
+    seen: list[bytes] = []
+    for raw in (b"".join(events[:2]), malformed, b"".join(events[3:])):
+        token = Position.of_token({"_data": "8200000001"})
+        seen += [batch.raw for batch in lookup.batches(Batch(raw, token))]
+    assert seen[1] == malformed
+    last = bson.decode_all(seen[2])[-1]
+    assert (last["fullDocumentBeforeChange"]["v"], last["imageRead"]) == (2, "exact")

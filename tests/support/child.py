@@ -20,7 +20,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def pure(folder: Path) -> dict[str, str]:
     """The environment of a child whose Python imports no native encoder, by a module put into `folder`."""
-    (folder / "sitecustomize.py").write_text("import sys\n\nsys.modules['cdc.encode._native'] = None\n")
+    (folder / "sitecustomize.py").write_text("import sys\n\nsys.modules['cdc._native'] = None\n")
     return {"PYTHONPATH": str(folder)}
 
 

@@ -21,8 +21,8 @@ def test_replies_follow_the_size_of_the_documents_down_and_up() -> None:
     asked = ReplySize(MOST)
     assert asked.learn(reply(4, 100)) == MOST
     assert asked.learn(b"") == MOST
-    assert asked.learn(reply(15, 1_000_000)) == 4
-    assert asked.learn(b"") == 4
+    assert asked.learn(reply(15, 1_000_000)) == 2
+    assert asked.learn(b"") == 2
     assert asked.learn(reply(4, 100)) == MOST
 
 

@@ -30,8 +30,8 @@ class Size:
     span: Span
 
 
-FULL = Size(40_000, 2_000, 3, shipped=True, span=Span(3, {200: 8, 2000: 4}))
-QUICK = Size(30_000, 3_000, 1, shipped=False, span=Span(2, {200: 3, 2000: 3}))
+FULL = Size(100_000, 3_000, 3, shipped=True, span=Span(3, {200: 8, 2000: 4}))
+QUICK = Size(20_000, 2_000, 1, shipped=False, span=Span(2, {200: 3, 2000: 3}))
 
 
 def main() -> int:

@@ -59,7 +59,7 @@ pub fn walk<'a>(form: &impl Form, language: Language, raw: &'a [u8], checked: bo
 }
 
 /// The documents one after another; where a length is broken, all that is left comes as the last.
-fn documents(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn documents(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;

@@ -1,13 +1,17 @@
-//! The walk over a batch of BSON that makes its records: byte for byte those of the encoder in Python beside it.
+//! The walks over a batch of BSON, byte for byte as their twins in Python have it: `encode` makes its records, `source`
+//! completes its changes with their documents.
 //!
-//! What it finds odd, be it malformed or only rare, it hands to that one, event by event.
+//! What they find odd, be it malformed or only rare, they hand to those.
 
 mod batch;
 mod changes;
 mod dialects;
 mod document;
+mod heads;
+mod images;
 mod json;
 mod names;
+mod plan;
 mod rows;
 
 use pyo3::exceptions::PyValueError;
@@ -143,5 +147,7 @@ fn columns<'py>(
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Changes>()?;
-    module.add_class::<Rows>()
+    module.add_class::<Rows>()?;
+    module.add_class::<images::Heads>()?;
+    module.add_class::<images::Plan>()
 }
