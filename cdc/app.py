@@ -14,17 +14,19 @@ from bson.timestamp import Timestamp
 
 from cdc import metrics
 from cdc.config import Settings, find_data_type
+from cdc.cursor.kafka import KafkaStore
 from cdc.cursor.memory import MemoryStore
+from cdc.cursor.store import Store
 from cdc.encode import ENCODER, Encoder
 from cdc.encode.dead_letter import letter
 from cdc.errors import Fenced
 from cdc.events import Load, Position
-from cdc.ops import cursors, http, live, logs, snapshots
+from cdc.ops import http, live, logs, snapshots, stores
+from cdc.ops.topics import topics
 from cdc.pipeline import Bounds, CursorStore, Parts, Sink, run
 from cdc.progress import Progress
 from cdc.sink.kafka import KafkaSink
 from cdc.sink.stdout import StdoutSink
-from cdc.sink.topics import Topics
 from cdc.source.change_stream import Images, Scope
 from cdc.source.polling import Polls
 from cdc.source.snapshot import Loads
@@ -52,13 +54,16 @@ def watch(settings: Settings) -> None:
     with ExitStack() as stack:
         stop = stack.enter_context(signals())
         store: CursorStore = MemoryStore()
+        kept: Store | None = None
         if not settings.dry_run:
-            files = cursors.store(settings)
-            stack.enter_context(files.held())
+            kept = stores.store(settings)
+            stack.enter_context(kept.held(standby=stop if settings.standby else None))
+            if stop.is_set():
+                return
             if settings.full_amount:
-                files.forget()
-            store = files
-        _run(settings, store, stop)
+                kept.forget()
+            store = kept
+        _run(settings, store, stop, kept)
 
 
 def snapshot(settings: Settings) -> str:
@@ -71,7 +76,7 @@ def snapshot(settings: Settings) -> str:
     logs.configure(settings.log_format, debug=settings.debug)
     with ExitStack() as stack:
         try:
-            stack.enter_context(cursors.store(settings).held())
+            stack.enter_context(stores.store(settings).held())
         except Fenced:
             return _hand_over(snapshots.wanted(settings))
         wanted = snapshots.wanted(settings)
@@ -80,7 +85,7 @@ def snapshot(settings: Settings) -> str:
         request, how = (wanted.ask_once(), {}) if wanted.known else (None, {"snapshot": True, "from_": None})
         its_own = wanted.settings.model_copy(update={"once": False, **how})
         try:
-            _run(its_own, snapshots.UntilLoaded(wanted, stop), stop)
+            _run(its_own, snapshots.UntilLoaded(kept := stores.store(its_own), stop), stop, kept)
         finally:
             end = snapshots.ended(wanted, request)
             if end is None and request is not None:
@@ -103,7 +108,7 @@ def _hand_over(wanted: snapshots.Wanted) -> str:
         sys.exit(128 + signal.SIGINT)
 
 
-def _run(settings: Settings, store: CursorStore, stop: threading.Event) -> None:
+def _run(settings: Settings, store: CursorStore, stop: threading.Event, kept: Store | None) -> None:
     name = settings.pipeline_name
     progress = Progress(name)
     export(progress)
@@ -111,24 +116,21 @@ def _run(settings: Settings, store: CursorStore, stop: threading.Event) -> None:
         if settings.metrics_port is not None:
             stack.enter_context(http.serving(progress, settings.metrics_host, settings.metrics_port))
         stack.enter_context(live.line(progress))
-        resumed = store.load()
-        log.info(
-            "watching",
-            pipeline=name,
-            source=str(cursors.watched(settings)),
-            topic=settings.topic,
-            resumes=str(resumed.clock) if resumed else None,
-        )
-        run(parts(settings, store, progress.notify), progress, stop)
+        log.info("watching", pipeline=name, source=str(stores.watched(settings)), topic=settings.topic)
+        run(parts(settings, store, progress.notify, kept), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
 
 
-def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None]) -> Parts:
-    """What the pipeline is made of, by the settings; `notify` takes what users should know of the source."""
+def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None], kept: Store | None = None) -> Parts:
+    """What the pipeline is made of, by the settings; `notify` takes what users should know of the source.
+
+    `kept` is where its cursor is, and what is asked of it; nowhere for a dry run.
+    """
     name = settings.pipeline_name
     scope = Scope(settings.mongo.database, settings.collection, settings.match)
     images = Images(settings.full_document, settings.before, settings.lookup)
-    requests = (lambda: ()) if settings.dry_run else cursors.store(settings).requests.outstanding
+    requests = (lambda: ()) if kept is None else kept.requests.outstanding
+    whole = kept if isinstance(kept, KafkaStore) and settings.exactly_once else None
     encoder = Encoder(
         name=name,
         version=__version__,
@@ -142,16 +144,17 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None])
     def sink() -> Sink:
         if settings.dry_run:
             return StdoutSink(settings.topic_for, ddl=settings.ddl_topic)
-        topics = Topics(
+        found = topics(settings)
+        if whole is None:
+            return KafkaSink(settings.kafka, found, name=name, letter=letter)
+        return KafkaSink(
             settings.kafka,
-            settings.topic_for,
-            ahead=ahead(settings),
-            ddl=settings.ddl_topic,
-            dead_letter=settings.dead_letter_topic,
-            tombstones=settings.tombstones,
-            create=settings.create_topics,
+            found,
+            name=name,
+            letter=letter,
+            transactions=whole.transactions,
+            explained=whole.explained,
         )
-        return KafkaSink(settings.kafka, topics, name=name, letter=letter)
 
     return Parts(
         name=name,
@@ -172,12 +175,13 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None])
         bounds=Bounds(
             settings.prefetch_bytes,
             settings.kafka.buffer_bytes,
-            settings.checkpoint_interval,
+            settings.commit_interval_ms / 1000 if whole else settings.checkpoint_interval,
             settings.startup_timeout,
             SHUTDOWN_SECONDS,
         ),
         once=settings.once,
         skip_lost=settings.on_history_lost == "skip-to-now",
+        whole=whole is not None,
     )
 
 
@@ -196,14 +200,6 @@ def polls(settings: Settings) -> Polls | None:
     if settings.increment_field is None:
         return None
     return Polls(settings.increment_field, settings.where_text, settings.poll_interval, settings.poll_lag)
-
-
-def ahead(settings: Settings) -> list[str]:
-    """The topics of records whose names are known before the first one."""
-    database = settings.mongo.database
-    if settings.topic is not None and "{coll}" not in settings.topic:
-        return [settings.topic_for(database, "")]
-    return sorted({settings.topic_for(database, collection) for collection in settings.collection})
 
 
 def first(settings: Settings) -> Position:

@@ -74,6 +74,11 @@ class Ledger:
         return self.frontier
 
     @property
+    def sealed(self) -> bool:
+        """Whether no batch is being sent just now."""
+        return not self._slots or self._slots[-1].sealed
+
+    @property
     def in_flight_records(self) -> int:
         return sum(slot.pending for slot in self._slots)
 

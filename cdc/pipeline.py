@@ -96,7 +96,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a pipeline is made of; `first` is where it begins when nothing was saved."""
+    """What a pipeline is made of; `first` is where it begins when nothing was saved.
+
+    With `whole`, to save a position makes all visible that was sent: it covers that, and nothing is in flight.
+    """
 
     name: str
     source: Callable[[], Source]
@@ -107,6 +110,7 @@ class Parts:
     bounds: Bounds
     once: bool = False
     skip_lost: bool = False
+    whole: bool = False
 
 
 class Attempt:
@@ -136,8 +140,10 @@ class Attempt:
         or changes between the two would be lost (I6). The sink is opened then, so that a source that refuses leaves no
         topic behind.
         """
-        self._saved = None if self._start else self._parts.store.load()
+        saved = self._parts.store.load()
+        self._saved = None if self._start else saved
         begin = self._start or self._saved or self._parts.first
+        log.info("begins", pipeline=self._parts.name, resumes=str(begin.clock) if saved else None)
         self.load = begin.load
         self._source, self._sink = self._parts.source(), self._parts.sink()
         self._reader = Reader(self._source.read(begin), self._parts.bounds.prefetch_bytes)
@@ -229,8 +235,17 @@ class Attempt:
         if frontier is None or self._saved is None:
             return
         if time.monotonic() >= self._due or at_once or frontier.loading != self._saved.loading:
+            if self._parts.whole and (frontier := self._settled_whole()) is None:
+                return
             self._save(frontier)
             self.moved = True
+
+    def _settled_whole(self) -> Position | None:
+        """The frontier once all that was sent is acknowledged; None amid a batch, or where Kafka is slow."""
+        if self._ledger and self._ledger.sealed:
+            self._sink.flush(self._parts.bounds.checkpoint_interval)
+        frontier = self._ledger.settle()
+        return None if self._ledger else frontier
 
     def _save(self, position: Position) -> None:
         if position != self._saved:

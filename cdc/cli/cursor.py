@@ -1,12 +1,15 @@
-"""`cdc cursor`: look at saved positions, forget them, move them."""
+"""`cdc cursor`: look at saved positions, forget, move and copy them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
-app = typer.Typer(help="Look at the saved positions, forget or move them.", no_args_is_help=True)
+from cdc.cli import options
+
+app = typer.Typer(help="Look at the saved positions, forget, move or copy them.", no_args_is_help=True)
 
 Name = Annotated[
     str | None,
@@ -16,6 +19,15 @@ Collection = Annotated[list[str] | None, Option(metavar="NAME", help="Collection
 Database = Annotated[str | None, Option(metavar="NAME", help="Database that it watches.")]
 Topic = Annotated[str | None, Option(metavar="NAME", help="Topic that it writes to.")]
 CursorDir = Annotated[Path | None, Option(metavar="DIR", help="Folder of the saved cursors.")]
+CursorStore = Annotated[
+    str | None, Option(metavar="file|mongo|kafka", help="Where the cursors are kept. (default: file)")
+]
+CursorCollection = Annotated[
+    str | None, Option(metavar="DB.COLL", help="Collection of cursors in a MongoDB. (default: cdc.cursors)")
+]
+CursorTopic = Annotated[
+    str | None, Option(metavar="NAME", help="Compacted topic of cursors in Kafka. (default: cdc-cursors)")
+]
 Config = Annotated[Path | None, Option("--config", metavar="FILE", help="YAML file of settings.")]
 Yes = Annotated[bool, Option("--yes", "-y", metavar="", help="Do not ask.")]
 
@@ -26,13 +38,16 @@ def show(
     collection: Collection = None,
     database: Database = None,
     topic: Topic = None,
+    cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
+    cursor_collection: CursorCollection = None,
+    cursor_topic: CursorTopic = None,
     config: Config = None,
 ) -> None:
     """Print one pipeline's saved position, or without a name or topic those of all."""
     from cdc.ops import cursors  # noqa: PLC0415 - `cdc --help` stays fast
 
-    for line in cursors.show(_settings(name, collection, database, topic, cursor_dir, config)):
+    for line in cursors.show(_settings(locals())):
         typer.echo(line)
 
 
@@ -42,14 +57,17 @@ def reset(
     collection: Collection = None,
     database: Database = None,
     topic: Topic = None,
+    cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
+    cursor_collection: CursorCollection = None,
+    cursor_topic: CursorTopic = None,
     config: Config = None,
     yes: Yes = False,
 ) -> None:
     """Forget the position: the next start loads everything that exists again."""
     from cdc.ops import cursors  # noqa: PLC0415
 
-    settings = _settings(name, collection, database, topic, cursor_dir, config)
+    settings = _settings(locals())
     with cursors.reset(settings) as loss:
         _confirm(loss, yes=yes)
     typer.echo(f"{settings.pipeline_name}: the cursor is forgotten")
@@ -62,17 +80,63 @@ def set_(
     collection: Collection = None,
     database: Database = None,
     topic: Topic = None,
+    cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
+    cursor_collection: CursorCollection = None,
+    cursor_topic: CursorTopic = None,
     config: Config = None,
     yes: Yes = False,
 ) -> None:
     """Move the position to a time: changes before it are skipped, changes after it are sent again."""
     from cdc.ops import cursors  # noqa: PLC0415
 
-    settings = _settings(name, collection, database, topic, cursor_dir, config)
+    settings = _settings(locals())
     with cursors.moved(settings, time) as loss:
         _confirm(loss, yes=yes)
     typer.echo(f"{settings.pipeline_name}: the next start goes on at {time}")
+
+
+@app.command()
+def export(
+    name: Name = None,
+    collection: Collection = None,
+    database: Database = None,
+    topic: Topic = None,
+    cursor_store: CursorStore = None,
+    cursor_dir: CursorDir = None,
+    cursor_collection: CursorCollection = None,
+    cursor_topic: CursorTopic = None,
+    config: Config = None,
+) -> None:
+    """Print the saved position as JSON, for `cdc cursor import` into another store."""
+    from cdc.ops import cursors  # noqa: PLC0415
+
+    typer.echo(cursors.exported(_settings(locals())), nl=False)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path | None, Argument(metavar="[FILE]", help="What `cdc cursor export` printed. (default: standard input)")
+    ] = None,
+    name: Name = None,
+    collection: Collection = None,
+    database: Database = None,
+    topic: Topic = None,
+    cursor_store: CursorStore = None,
+    cursor_dir: CursorDir = None,
+    cursor_collection: CursorCollection = None,
+    cursor_topic: CursorTopic = None,
+    config: Config = None,
+    yes: Yes = False,
+) -> None:
+    """Keep a position that was exported, in place of the one that is saved."""
+    from cdc.ops import cursors  # noqa: PLC0415
+
+    settings = _settings(locals())
+    with cursors.imported(settings, file) as loss:
+        _confirm(loss, yes=yes)
+    typer.echo(f"{settings.pipeline_name}: the cursor is imported")
 
 
 def _confirm(loss: str | None, *, yes: bool) -> None:
@@ -80,24 +144,9 @@ def _confirm(loss: str | None, *, yes: bool) -> None:
         typer.confirm(f"{loss} Go on?", abort=True, err=True)
 
 
-def _settings(
-    name: str | None,
-    collection: list[str] | None,
-    database: str | None,
-    topic: str | None,
-    cursor_dir: Path | None,
-    config: Path | None,
-) -> Any:  # noqa: ANN401 - the type is imported when the command runs
-    from cdc.config import load  # noqa: PLC0415
+def _settings(given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the type is imported when the command runs
     from cdc.ops import logs  # noqa: PLC0415
 
-    flags = {
-        "name": name,
-        "collection": collection or None,
-        "mongo.database": database,
-        "topic": topic,
-        "cursor_dir": cursor_dir,
-    }
-    settings = load(flags, config=config).settings
-    logs.configure(settings.log_format, debug=settings.debug)
-    return settings
+    found = options.settings(given)
+    logs.configure(found.log_format, debug=found.debug)
+    return found

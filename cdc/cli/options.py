@@ -214,6 +214,45 @@ CursorDir = Annotated[
         metavar="DIR", help="Folder of the saved cursors. (default: in the user's state folder)", rich_help_panel=RUN
     ),
 ]
+CursorStore = Annotated[
+    str | None,
+    Option(
+        metavar="file|mongo|kafka",
+        help="Where the cursor is kept. (default: file; with exactly-once kafka)",
+        rich_help_panel=RUN,
+    ),
+]
+CursorCollection = Annotated[
+    str | None,
+    Option(metavar="DB.COLL", help="Collection of cursors in a MongoDB. (default: cdc.cursors)", rich_help_panel=RUN),
+]
+CursorTopic = Annotated[
+    str | None,
+    Option(metavar="NAME", help="Compacted topic of cursors in Kafka. (default: cdc-cursors)", rich_help_panel=RUN),
+]
+Standby = Annotated[
+    bool | None,
+    Option(
+        "--standby",
+        metavar="",
+        help="Where another instance runs, wait for its end and take over.",
+        rich_help_panel=RUN,
+    ),
+]
+Guarantee = Annotated[
+    str | None,
+    Option(
+        metavar="at-least-once|exactly-once",
+        help="Whether a crash may send some records again, or never does. (default: at-least-once)",
+        rich_help_panel=KAFKA,
+    ),
+]
+CommitIntervalMs = Annotated[
+    int | None,
+    Option(
+        metavar="MS", help="How long a transaction of exactly-once takes at most. (default: 200)", rich_help_panel=KAFKA
+    ),
+]
 OnHistoryLost = Annotated[
     str | None,
     Option(

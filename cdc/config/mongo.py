@@ -77,8 +77,12 @@ def _host(host: str) -> str:
     return host
 
 
+def is_database_name(name: str) -> bool:
+    return bool(re.fullmatch(r'[^/\\. "$\0]{1,63}', name))
+
+
 def _database(name: str) -> str:
-    if not re.fullmatch(r'[^/\\. "$\0]{1,63}', name):
+    if not is_database_name(name):
         raise MisfitError(
             f"{quoted(name)} is not a database name", hint='write 1 to 63 characters without / \\ . " $ or space'
         )
@@ -101,12 +105,15 @@ def masked(uri: str) -> str:
     return f"{scheme}://{user}{f':{MASK}' if colon else ''}{at}{hosts}{options}"
 
 
+MongoUri = Annotated[SecretStr, AfterValidator(_uri)]
+
+
 class MongoSettings(BaseModel):
     """MongoDB, either by `uri` or by its parts; an option given here wins over the same option in the URI."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    uri: Annotated[SecretStr, AfterValidator(_uri)] | None = Field(
+    uri: MongoUri | None = Field(
         None, description="MongoDB's connection string; instead of user, password, auth_source, host and port."
     )
     user: str | None = Field(None, description="User to log in as.")

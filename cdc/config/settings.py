@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_seriali
 
 from cdc.config.kafka import KafkaSettings
 from cdc.config.misfit import MisfitError, quoted
-from cdc.config.mongo import MongoSettings
+from cdc.config.mongo import MongoSettings, MongoUri, is_database_name
 from cdc.config.values import (
     Collections,
     FieldPath,
@@ -36,6 +36,15 @@ def _name(name: str) -> str:
         raise MisfitError(
             f"{quoted(name)} is not a pipeline name",
             hint=f"write 1 to {_NAME_LENGTH} letters, digits, '.', '_' and '-'",
+        )
+    return name
+
+
+def _collection(name: str) -> str:
+    database, _, collection = name.partition(".")
+    if not is_database_name(database) or not collection or "$" in collection or "\0" in collection:
+        raise MisfitError(
+            f"{quoted(name)} is not a collection with its database", hint="write DATABASE.COLLECTION, as cdc.cursors"
         )
     return name
 
@@ -69,6 +78,24 @@ class Settings(BaseModel):
     cursor_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         default_factory=lambda: platformdirs.user_state_path("cdc") / "cursors",
         description="Folder of the saved cursors; by default in the user's state folder.",
+    )
+    cursor_store: Literal["file", "mongo", "kafka"] | None = Field(
+        None, description="Where cursors are kept; by default in files, and with exactly-once in Kafka."
+    )
+    cursor_collection: Annotated[str, AfterValidator(_collection)] = Field(
+        "cdc.cursors", description="Collection of a cursor store in MongoDB, with its database."
+    )
+    cursor_uri: MongoUri | None = Field(
+        None, description="Connection string of the MongoDB with that collection; by default the one that is watched."
+    )
+    cursor_topic: TopicName = Field("cdc-cursors", description="Compacted topic of a cursor store in Kafka.")
+    standby: bool = Field(default=False, description="Where another instance runs, wait for its end and take over.")
+    guarantee: Literal["at-least-once", "exactly-once"] = Field(
+        "at-least-once",
+        description="Whether a crash may send again what was sent since the last saved position, or never does.",
+    )
+    commit_interval_ms: int = Field(
+        200, ge=10, le=30000, description="How long a transaction of exactly-once takes at most, in milliseconds."
     )
     snapshot: bool = Field(default=True, description="On a first start, load what exists before following the changes.")
     full_amount: bool = Field(default=False, description="Forget the cursor, load everything, and go on.")
@@ -160,6 +187,33 @@ class Settings(BaseModel):
                 "name the same topic", hint="write another topic", settings=("dead_letter_topic", "ddl_topic")
             )
         return self
+
+    @model_validator(mode="after")
+    def _guarantee_fits(self) -> Self:
+        if self.guarantee == "at-least-once":
+            return self
+        if self.cursor_store not in {None, "kafka"}:
+            raise MisfitError(
+                "the position is saved in one transaction with the records, which only Kafka can do",
+                hint="write --cursor-store kafka",
+                settings=("guarantee", "cursor_store"),
+            )
+        if not self.kafka.idempotence or self.kafka.acks != "all":
+            raise MisfitError(
+                "a transaction needs all acknowledgements and an idempotent producer",
+                hint="drop kafka.acks and kafka.idempotence",
+                settings=("guarantee", "kafka.acks", "kafka.idempotence"),
+            )
+        return self
+
+    @property
+    def exactly_once(self) -> bool:
+        return self.guarantee == "exactly-once"
+
+    @property
+    def store(self) -> Literal["file", "mongo", "kafka"]:
+        """Where cursors are kept."""
+        return self.cursor_store or ("kafka" if self.exactly_once else "file")
 
     @model_validator(mode="after")
     def _loads_fit(self) -> Self:

@@ -67,6 +67,11 @@ class Cursor(BaseModel):
         )
 
     @property
+    def written(self) -> str:
+        """As it is kept."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @property
     def position(self) -> Position:
         """A cursor of before loads could be gone on with has a `phase` alone."""
         token = json_util.loads(json.dumps(self.token)) if self.token is not None else None

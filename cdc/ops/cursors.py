@@ -1,27 +1,23 @@
-"""What `cdc cursor` does: saved positions shown, forgotten, moved, under the lock of the pipeline's name."""
+"""What `cdc cursor` does: saved positions shown, forgotten, moved, copied, under the lock of the pipeline's name."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bson.timestamp import Timestamp
+from pydantic import ValidationError
 
 from cdc.config import Settings
 from cdc.config.misfit import MisfitError
 from cdc.config.values import past
-from cdc.cursor.cursor import Cursor, WatchedSource
-from cdc.cursor.file import FileStore, names
+from cdc.cursor import disk
+from cdc.cursor.cursor import Cursor
+from cdc.cursor.store import Store
 from cdc.errors import CdcError, ConfigInvalid
 from cdc.events import Position
-
-
-def watched(settings: Settings) -> WatchedSource:
-    """What a cursor of these settings belongs to."""
-    return WatchedSource(database=settings.mongo.database, collections=tuple(sorted(settings.collection)))
-
-
-def store(settings: Settings) -> FileStore:
-    return FileStore(settings.cursor_dir, settings.pipeline_name, watched(settings))
+from cdc.ops import stores
+from cdc.ops.stores import store, watched
 
 
 def show(settings: Settings) -> Iterator[str]:
@@ -30,15 +26,15 @@ def show(settings: Settings) -> Iterator[str]:
     Raises: CdcError: after the last line, the first that one of them could not be read for.
     """
     if settings.name or settings.topic:
-        yield _line(settings.cursor_dir, settings.pipeline_name, store(settings).read())
+        yield _line(store(settings), stores.place(settings))
         return
-    found = names(settings.cursor_dir)
+    found = store(settings).names()
     if not found:
-        yield f"no cursors in {settings.cursor_dir}"
+        yield f"no cursors in {stores.place(settings)}"
     failures: list[CdcError] = []
     for name in found:
         try:
-            yield _line(settings.cursor_dir, name, FileStore(settings.cursor_dir, name, watched(settings)).read())
+            yield _line(store(settings, name), stores.place(settings))
         except CdcError as error:
             failures.append(error)
             yield f"{name}  {error}"
@@ -49,26 +45,57 @@ def show(settings: Settings) -> Iterator[str]:
 @contextmanager
 def reset(settings: Settings) -> Iterator[str | None]:
     """Forget the cursor after the block, which is told what is lost and may raise to leave everything as it is."""
-    files = store(settings)
+    kept = store(settings)
     require_named(settings)
-    if not files.path.exists():
-        raise ConfigInvalid(f"there is no cursor {files.path}", hint="`cdc cursor show` lists those there are")
-    with files.held():
-        yield f"{files.path}: the position is lost, and the next start loads everything again."
-        files.forget()
+    if kept.text() is None:
+        raise ConfigInvalid(f"there is no cursor {kept.where}", hint="`cdc cursor show` lists those there are")
+    with kept.held():
+        yield f"{kept.where}: the position is lost, and the next start loads everything again."
+        kept.forget()
 
 
 @contextmanager
 def moved(settings: Settings, time: str) -> Iterator[str | None]:
     """Save a position at `time`, as `--time` takes it, after the block, which is told what is lost."""
-    files = store(settings)
+    kept = store(settings)
     require_named(settings)
     position = _position(time)
-    with files.held():
-        cursor = files.read()
-        yield f"{files.path}: the position {_where(cursor)} is lost." if cursor is not None else None
+    with kept.held():
+        cursor = kept.read()
+        yield f"{kept.where}: the position {_where(cursor)} is lost." if cursor is not None else None
         source = cursor.source if cursor is not None and not settings.collection else watched(settings)
-        FileStore(settings.cursor_dir, settings.pipeline_name, source).save(position)
+        kept.keep(Cursor.of(settings.pipeline_name, source, position).written)
+
+
+def exported(settings: Settings) -> str:
+    """The cursor as text, for `imported`."""
+    require_named(settings)
+    kept = store(settings)
+    cursor = kept.read()
+    if cursor is None:
+        raise ConfigInvalid(f"there is no cursor {kept.where}", hint="`cdc cursor show` lists those there are")
+    return cursor.written
+
+
+@contextmanager
+def imported(settings: Settings, file: Path | None) -> Iterator[str | None]:
+    """Keep what `exported` gave, from standard input without a file, after the block, which is told what is lost."""
+    require_named(settings)
+    try:
+        text = sys.stdin.buffer.read() if file is None else file.read_bytes()
+    except OSError as error:
+        raise ConfigInvalid(f"FILE: {file} cannot be read: {error.strerror}", hint="name another file") from error
+    try:
+        cursor = Cursor.model_validate_json(text)
+    except ValidationError as error:
+        raise ConfigInvalid(
+            f"what is to be imported {disk.damage(text, error)}", hint="give what `cdc cursor export` printed"
+        ) from error
+    kept = store(settings)
+    with kept.held():
+        lost = kept.read()
+        yield f"{kept.where}: the position {_where(lost)} is lost." if lost is not None else None
+        kept.keep(cursor.model_copy(update={"name": settings.pipeline_name}).written)
 
 
 def _position(time: str) -> Position:
@@ -87,9 +114,10 @@ def require_named(settings: Settings) -> None:
         )
 
 
-def _line(directory: Path, name: str, cursor: Cursor | None) -> str:
+def _line(kept: Store, place: str) -> str:
+    cursor, name = kept.read(), kept.name
     if cursor is None:
-        return f"{name}  no cursor in {directory}"
+        return f"{name}  no cursor in {place}"
     saved = cursor.saved_at.isoformat(sep=" ", timespec="seconds")
     return f"{name}  {cursor.source}  {cursor.phase}  {_where(cursor)}  saved {saved}"
 

@@ -11,11 +11,11 @@ from bson import json_util
 
 from cdc.config import Settings
 from cdc.cursor.cursor import WatchedSource
-from cdc.cursor.file import FileStore, names
 from cdc.cursor.requests import new_id, pipelines
+from cdc.cursor.store import Store
 from cdc.errors import CdcError, ConfigInvalid, Fenced, Retryable
 from cdc.events import CANCELLED, DONE, Load, Position, Request
-from cdc.ops import cursors, live, loading
+from cdc.ops import cursors, live, loading, stores
 from cdc.progress import Progress
 
 POLL_SECONDS = 0.2
@@ -34,7 +34,7 @@ class Wanted:
     """
 
     settings: Settings
-    files: FileStore
+    kept: Store
     collections: tuple[str, ...]
     known: bool
 
@@ -45,13 +45,13 @@ class Wanted:
     def ask(self) -> Request:
         """Write the request."""
         request = Request(new_id(), self.collections, self.settings.where_text)
-        self.files.requests.add(request)
+        self.kept.requests.add(request)
         return request
 
     def ask_once(self) -> Request:
         """The same, or the request of a command that wanted the same and was ended before it was done."""
         asked = Request("", self.collections, self.settings.where_text)
-        for request in self.files.requests.outstanding():
+        for request in self.kept.requests.outstanding():
             if replace(request, id="") == asked:
                 return request
         return self.ask()
@@ -65,10 +65,10 @@ def wanted(settings: Settings) -> Wanted:
     """
     if settings.dry_run:
         raise ConfigInvalid("dry_run: a load that is asked for is written", hint="set dry_run to false")
-    files = cursors.store(settings)
-    cursor = files.read()
+    kept = stores.store(settings)
+    cursor = kept.read()
     if cursor is None:
-        return Wanted(settings, files, settings.collection, known=False)
+        return Wanted(settings, kept, settings.collection, known=False)
     source, name = cursor.source, settings.pipeline_name
     if settings.mongo.database != source.database:
         raise ConfigInvalid(
@@ -81,30 +81,32 @@ def wanted(settings: Settings) -> Wanted:
             hint="name a collection that it watches, or the --name of another pipeline",
         )
     its_own = settings.model_copy(update={"collection": source.collections})
-    return Wanted(its_own, cursors.store(its_own), settings.collection or source.collections, known=True)
+    return Wanted(its_own, stores.store(its_own), settings.collection or source.collections, known=True)
 
 
-class UntilLoaded(FileStore):
-    """Ends the run once nothing has yet to be loaded."""
+class UntilLoaded:
+    """Implements `pipeline.CursorStore`; ends the run once nothing has yet to be loaded."""
 
-    def __init__(self, wanted: Wanted, stop: threading.Event) -> None:
-        settings = wanted.settings
-        super().__init__(settings.cursor_dir, settings.pipeline_name, cursors.watched(settings))
+    def __init__(self, kept: Store, stop: threading.Event) -> None:
+        self._kept = kept
         self._stop = stop
 
+    def load(self) -> Position | None:
+        return self._kept.load()
+
     def save(self, position: Position) -> None:
-        super().save(position)
-        if not position.loading and not self.requests.outstanding():
+        self._kept.save(position)
+        if not position.loading and not self._kept.requests.outstanding():
             self._stop.set()
 
 
 def ended(wanted: Wanted, request: Request | None) -> Ended | None:
     """How the load ended that was asked for, or without a request the first one; None where it has not."""
     if request is not None:
-        asked = wanted.files.requests.ended(request.id)
+        asked = wanted.kept.requests.ended(request.id)
         return None if asked is None or asked.ended is None else Ended(asked.ended, asked.documents)
-    position = wanted.files.load()
-    load = position.load if position is not None else None
+    cursor = wanted.kept.read()
+    load = cursor.load if cursor is not None else None
     return None if load is None or load.ended is None else Ended(load.ended, load.documents)
 
 
@@ -125,14 +127,14 @@ def waited_for(wanted: Wanted, request: Request) -> Ended:
         Retryable: the watcher ended before.
         ConfigInvalid: the request is no longer there.
     """
-    files, progress = wanted.files, Progress(wanted.settings.pipeline_name)
+    kept, progress = wanted.kept, Progress(wanted.settings.pipeline_name)
     progress.trouble = "the watcher has yet to begin with it"
     with live.line(progress):
         while True:
-            running, cursor = files.holder, files.read()
+            running, cursor = kept.holder, kept.read()
             if end := ended(wanted, request):
                 return end
-            if request.id not in {other.id for other in files.requests.outstanding()} and not ended(wanted, request):
+            if request.id not in {other.id for other in kept.requests.outstanding()} and not ended(wanted, request):
                 raise ConfigInvalid(
                     f"the request {request.id} is gone, and its load never ended",
                     hint="it was dropped with the cursor: the next start, or --full-amount, loads everything",
@@ -159,14 +161,17 @@ def listed(settings: Settings) -> Iterator[str]:
 
     Raises: CdcError: after the last line, the first that one of them could not be read for.
     """
-    directory = settings.cursor_dir
     named = settings.name or settings.topic
-    chosen = [settings.pipeline_name] if named else sorted({*names(directory), *pipelines(directory)})
+    chosen = (
+        [settings.pipeline_name]
+        if named
+        else sorted({*stores.store(settings).names(), *pipelines(settings.cursor_dir)})
+    )
     failures: list[CdcError] = []
     count = 0
     for name in chosen:
         try:
-            for line in _lines(FileStore(directory, name, cursors.watched(settings))):
+            for line in _lines(stores.store(settings, name)):
                 count += 1
                 yield f"{name}  {line}"
         except CdcError as error:
@@ -175,13 +180,14 @@ def listed(settings: Settings) -> Iterator[str]:
     if failures:
         raise failures[0]
     if not count:
-        yield f"no loads in {directory}"
+        yield f"no loads in {stores.place(settings)}"
 
 
 def cancel(settings: Settings) -> Iterator[str]:
     """Cancel what is asked of the pipeline: through its watcher where one runs, else here."""
     cursors.require_named(settings)
-    requests = cursors.store(settings).requests
+    kept = stores.store(settings)
+    requests = kept.requests
     found = requests.outstanding()
     if not found:
         raise ConfigInvalid(
@@ -189,7 +195,7 @@ def cancel(settings: Settings) -> Iterator[str]:
             hint="`cdc snapshot --list` lists its loads; a first load is not a request, and stays",
         )
     try:
-        with cursors.store(settings).held():
+        with kept.held():
             _end(settings, found)
         told = "cancelled"
     except Fenced:
@@ -202,26 +208,26 @@ def cancel(settings: Settings) -> Iterator[str]:
 
 def _end(settings: Settings, requests: list[Request]) -> None:
     """Settle each, the one under way by the position that it stands at. The lock is held, so nobody else does."""
-    cursor = cursors.store(settings).read()
-    source = cursor.source if cursor is not None else cursors.watched(settings)
-    files = FileStore(settings.cursor_dir, settings.pipeline_name, source)
+    cursor = stores.store(settings).read()
+    source = None if cursor is None else cursor.source
+    kept = stores.store(settings, source=source)
     for request in requests:
         load = cursor.load if cursor is not None else None
         if cursor is None or load is None or load.id != request.id:
-            files.requests.settle(Load(request.id, ended=CANCELLED))
+            kept.requests.settle(Load(request.id, ended=CANCELLED))
         elif load.ended is not None:
-            files.requests.settle(load)
+            kept.requests.settle(load)
         else:
-            files.save(replace(cursor.position, load=load.end(CANCELLED)))
+            kept.save(replace(cursor.position, load=load.end(CANCELLED)))
 
 
-def _lines(files: FileStore) -> Iterator[str]:
-    cursor = files.read()
+def _lines(kept: Store) -> Iterator[str]:
+    cursor = kept.read()
     last = cursor.position.load if cursor is not None else None
-    waiting = files.requests.outstanding()
+    waiting = kept.requests.outstanding()
     if cursor is not None and last is not None:
         asked = next((request for request in waiting if request.id == last.id), None)
-        if asked is None and (settled := files.requests.ended(last.id)):
+        if asked is None and (settled := kept.requests.ended(last.id)):
             asked = settled.request
         yield f"{last.id}  {_what(asked, cursor.source)}  {loading.state(last)}"
     for request in waiting:

@@ -3,7 +3,8 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -12,10 +13,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from cdc import metrics
 from cdc.config import KafkaSettings
-from cdc.errors import CdcError, Poison, SinkUnreachable, Unencodable
+from cdc.errors import CdcError, Fenced, Poison, SinkUnreachable, Unencodable
 from cdc.events import Operation, Pending, Records, Rejected, cluster_time
+from cdc.kafka.errors import translate
+from cdc.kafka.transactions import Transactions
 from cdc.metrics import timed
-from cdc.sink.kafka_errors import translate
 from cdc.sink.topics import Topics
 
 log = structlog.get_logger("cdc")
@@ -29,16 +31,28 @@ Letter = tuple[bytes | None, bytes]
 
 
 class KafkaSink:
-    """Implements `pipeline.Sink`. Callbacks of the producer run inside `poll` and `flush`, on the caller's thread."""
+    """Implements `pipeline.Sink`. Callbacks of the producer run inside `poll` and `flush`, on the caller's thread.
 
-    def __init__(
-        self, settings: KafkaSettings, topics: Topics, *, name: str, letter: Callable[[Rejected], Letter]
+    With `transactions` it produces into those, which the cursor store ends; `explained` says who fenced it out.
+    """
+
+    def __init__(  # noqa: PLR0913 - keywords
+        self,
+        settings: KafkaSettings,
+        topics: Topics,
+        *,
+        name: str,
+        letter: Callable[[Rejected], Letter],
+        transactions: Transactions | None = None,
+        explained: Callable[[Fenced], CdcError] = lambda fenced: fenced,
     ) -> None:
         self._settings = settings
         self._hosts = settings.bootstrap_servers
         self._name = name
         self._topics = topics
         self._letter = letter
+        self._transactions = transactions
+        self._explained = explained
         self._letters: deque[tuple[Letter, Pending]] = deque()
         self._failure: CdcError | None = None
         self._down = False
@@ -47,13 +61,19 @@ class KafkaSink:
     @timed("kafka.open")
     def open(self) -> None:
         self._topics.open()
-        config: dict[str, Any] = {**self._settings.producer_config(self._name), "error_cb": self._on_error}
-        config["batch.size"] = str(self._topics.batch_size)
         try:
-            self._producer = Producer(config, logger=logging.getLogger("librdkafka"))
+            self._producer = self._made()
             self._prepare()
         except KafkaException as error:
             raise translate(error.args[0], hosts=self._hosts) from error
+
+    def _made(self) -> Producer:
+        if self._transactions is not None:
+            self._transactions.heard = self._on_error
+            return self._transactions.producer
+        config: dict[str, Any] = {**self._settings.producer_config(self._name), "error_cb": self._on_error}
+        config["batch.size"] = str(self._topics.batch_size)
+        return Producer(config, logger=logging.getLogger("librdkafka"))
 
     def _prepare(self) -> None:
         """Have the connection and the producer id that the first record needs.
@@ -66,6 +86,8 @@ class KafkaSink:
             self._producer.list_topics(self._topics.one, timeout=PREPARE_SECONDS)
 
     def produce(self, records: Records, start: int, slot: Pending) -> int:
+        if self._transactions is not None:
+            self._transactions.begin()
         produce = self._producer.produce
         delivered = self._callback(slot)
         namespace, operation, topic, tombstones = None, None, None, False
@@ -100,21 +122,34 @@ class KafkaSink:
         self._send_letter(Unencodable, rejected, slot)
 
     def poll(self, seconds: float) -> None:
-        self._producer.poll(seconds)
+        with self._fatal():
+            self._producer.poll(seconds)
         self._produce_letters()
+        if isinstance(self._failure, Fenced):
+            raise self._explained(self._failure)
         if self._failure is not None:
             raise self._failure
 
     def hurry(self) -> None:
         """A flush ends the wait for company (`linger.ms`), even one that gives up before the acknowledgements."""
-        self._producer.flush(HURRY_SECONDS)
+        with self._fatal():
+            self._producer.flush(HURRY_SECONDS)
 
     @timed("kafka.flush")
     def flush(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while (len(self._producer) or self._letters) and self._may_settle and time.monotonic() < deadline:
-            self._producer.poll(0.05)
+            with self._fatal():
+                self._producer.poll(0.05)
             self._produce_letters()
+
+    @contextmanager
+    def _fatal(self) -> Iterator[None]:
+        """The client raises what it cannot go on after; all else it tells `_on_error`."""
+        try:
+            yield
+        except KafkaException as error:
+            self._failure = translate(error.args[0], hosts=self._hosts)
 
     @property
     def _may_settle(self) -> bool:
@@ -136,7 +171,10 @@ class KafkaSink:
         self._letters.clear()
         if hasattr(self, "_producer"):
             self._producer.purge()
-            self._producer.poll(0)
+            with self._fatal():
+                self._producer.poll(0)
+        if self._transactions is not None:
+            self._transactions.abort()
 
     def _callback(self, slot: Pending) -> Callable[[KafkaError | None, Message], None]:
         acknowledge = slot.acknowledge
@@ -195,6 +233,8 @@ class KafkaSink:
     def _produce_letters(self) -> None:
         while self._letters and self._topics.dead_letter is not None:
             (key, value), slot = self._letters[0]
+            if self._transactions is not None:
+                self._transactions.begin()
             try:
                 self._producer.produce(self._topics.dead_letter, value, key, on_delivery=self._callback(slot))
             except BufferError:

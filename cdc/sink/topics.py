@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from cdc.config import KafkaSettings
 from cdc.errors import ConfigInvalid
 from cdc.events import DOCUMENT_OPERATIONS, Namespace, Operation
+from cdc.kafka.cluster import Cluster
 from cdc.metrics import timed
-from cdc.sink.cluster import Cluster
 
 RECORD_OVERHEAD = 512
 """Bytes that a record batch may need beside one record's key and value; a generous bound."""

@@ -4,14 +4,25 @@ https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
 """
 
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 HEADER_BYTES = 16
+RESET = struct.pack("ii", 1, 0)
+"""To linger for no time: closed, the connection is reset."""
 
 Spoil = Callable[[bytes], bytes]
+
+
+class Torn(Exception):  # noqa: N818 - what became of the message
+    """Raised by `spoil` for a connection that is to be reset after these bytes of its message."""
+
+    def __init__(self, some: bytes) -> None:
+        super().__init__("torn")
+        self.some = some
 
 
 class Proxy(ThreadingTCPServer):
@@ -23,11 +34,37 @@ class Proxy(ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Connection)
         self.target = target
         self.spoil: Spoil = bytes
+        self._passing = threading.Event()
+        self._passing.set()
+        self._connections: set[socket.socket] = set()
 
     @property
     def uri(self) -> str:
         """Of the server behind the proxy alone: the set's own addresses would lead past it."""
         return f"mongodb://127.0.0.1:{self.server_address[1]}/?directConnection=true"
+
+    def cut(self) -> None:
+        """End every connection there is."""
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Hand on nothing, on connections that stay open and on new ones, until the block ends."""
+        self._passing.clear()
+        try:
+            yield
+        finally:
+            self._passing.set()
+
+    @contextmanager
+    def passing(self, connection: socket.socket) -> Iterator[threading.Event]:
+        self._connections.add(connection)
+        try:
+            yield self._passing
+        finally:
+            self._connections.discard(connection)
 
 
 class _Connection(BaseRequestHandler):
@@ -35,12 +72,23 @@ class _Connection(BaseRequestHandler):
     server: Proxy
 
     def handle(self) -> None:
-        with socket.create_connection(self.server.target) as upstream, suppress(OSError):
+        with (
+            socket.create_connection(self.server.target) as upstream,
+            self.server.passing(self.request) as passing,
+            suppress(OSError),
+        ):
             threading.Thread(target=_copy, args=(self.request, upstream), daemon=True).start()
             answers = upstream.makefile("rb")
             while header := answers.read(HEADER_BYTES):
                 rest = answers.read(int.from_bytes(header[:4], "little") - HEADER_BYTES)
-                self.request.sendall(self.server.spoil(header + rest))
+                passing.wait()
+                try:
+                    self.request.sendall(self.server.spoil(header + rest))
+                except Torn as torn:
+                    self.request.sendall(torn.some)
+                    self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                    self.request.close()
+                    return
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

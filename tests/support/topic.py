@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from bson import json_util
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 RELAXED = json_util.RELAXED_JSON_OPTIONS
@@ -39,9 +39,9 @@ def partitions(kafka: str, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in (found.partitions if found else ())]
 
 
-def ends(kafka: str, topic: str) -> int:
-    """How many records the topic has, in all partitions."""
-    with _consumer(kafka) as consumer:
+def ends(kafka: str, topic: str, *, isolation: str = "read_committed") -> int:
+    """How many records the topic has, in all partitions; the ends of transactions count as such."""
+    with _consumer(kafka, **{"isolation.level": isolation}) as consumer:
         return sum(consumer.get_watermark_offsets(part, timeout=10)[1] for part in partitions(kafka, topic))
 
 
@@ -59,16 +59,27 @@ def read(kafka: str, topic: str) -> list[Consumed]:
             for message in batch:
                 error = message.error()
                 assert error is None, error
-                records.append(
-                    Consumed(
-                        message.partition() or 0,
-                        message.offset() or 0,
-                        message.key() or b"",
-                        message.value(),
-                        message.timestamp()[1],
-                    )
-                )
+                records.append(_consumed(message))
             missing -= len(batch)
+    return records
+
+
+def committed(kafka: str, topic: str) -> list[Consumed]:
+    """Every record that a consumer with `isolation.level` read_committed is given, up to the first open transaction."""
+    records: list[Consumed] = []
+    with _consumer(kafka, **{"isolation.level": "read_committed", "enable.partition.eof": "true"}) as consumer:
+        parts = partitions(kafka, topic)
+        consumer.assign([TopicPartition(part.topic, part.partition, 0) for part in parts])
+        ended: set[int | None] = set()
+        while len(ended) < len(parts):
+            message = consumer.poll(10)
+            assert message is not None, f"{topic}: neither a record nor an end"
+            error = message.error()
+            if error is None:
+                records.append(_consumed(message))
+            else:
+                assert error.code() == KafkaError._PARTITION_EOF, error  # noqa: SLF001 - a public code
+                ended.add(message.partition())
     return records
 
 
@@ -141,14 +152,20 @@ def _rendered(documents: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
     return (orjson.loads(json_util.dumps(doc, json_options=RELAXED)) for doc in documents)
 
 
+def _consumed(message: Message) -> Consumed:
+    key, ms = message.key() or b"", message.timestamp()[1]
+    return Consumed(message.partition() or 0, message.offset() or 0, key, message.value(), ms)
+
+
 class _consumer:  # noqa: N801 - used as a context manager
-    def __init__(self, kafka: str) -> None:
+    def __init__(self, kafka: str, **more: str) -> None:
         self._consumer = Consumer(
             {
                 "bootstrap.servers": kafka,
                 "group.id": "tests",
                 "enable.auto.commit": "false",
                 "auto.offset.reset": "earliest",
+                **more,
             }
         )
 

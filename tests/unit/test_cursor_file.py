@@ -9,7 +9,7 @@ import pytest
 from bson.timestamp import Timestamp
 
 from cdc.cursor.cursor import WatchedSource
-from cdc.cursor.file import FileStore, names
+from cdc.cursor.file import FileStore
 from cdc.errors import ConfigInvalid, CursorCorrupt, Fenced, StoreUnreachable
 from cdc.events import Chunk, Load, Position
 
@@ -164,4 +164,4 @@ def test_the_lock_dies_with_its_process(store: FileStore, tmp_path: Path) -> Non
 def test_names_lists_the_saved_pipelines(tmp_path: Path) -> None:
     for name in ("b.c-t", "a"):
         FileStore(tmp_path, name, INFO).save(Position())
-    assert names(tmp_path) == ["a", "b.c-t"]
+    assert FileStore(tmp_path, "any", INFO).names() == ["a", "b.c-t"]

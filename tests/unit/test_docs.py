@@ -45,7 +45,8 @@ def commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN40
 
 
 def options(command: Any) -> set[str]:  # noqa: ANN401 - as above
-    return {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
+    params = [param for param in command.params if param.param_type_name == "option"]
+    return {option for param in params for option in (*param.opts, *param.secondary_opts)}
 
 
 COMMANDS = dict(commands(typer.main.get_command(app), "cdc"))

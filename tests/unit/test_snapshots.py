@@ -49,7 +49,7 @@ def test_a_part_of_what_is_watched_leaves_the_pipeline_what_it_is(
     saved(tmp_path, None, *watched)
     wanted = snapshots.wanted(settings(tmp_path, collection=asked))
     assert wanted.settings.collection == watched
-    assert wanted.files.load() == HERE
+    assert wanted.kept.load() == HERE
     assert wanted.collections == collections
 
 
@@ -86,7 +86,7 @@ def test_who_asks_again_after_being_ended_gets_the_same_request(tmp_path: Path) 
     wanted = snapshots.wanted(settings(tmp_path, collection=["a"]))
     first = wanted.ask_once()
     assert wanted.ask_once() == first
-    wanted.files.requests.cancel(first.id)
+    wanted.kept.requests.cancel(first.id)
     assert wanted.ask_once() != first
     other = snapshots.wanted(settings(tmp_path, collection=["a"], where="{}"))
     assert len({request.id for request in (first, other.ask_once(), other.ask())}) == 3

@@ -30,7 +30,7 @@ from cdc.errors import (
     TooLarge,
     Unencodable,
 )
-from cdc.sink import kafka_errors
+from cdc.kafka import errors as kafka_errors
 from cdc.source import mongo
 
 MONGO = MongoSettings.model_validate({"uri": "mongodb://u:q7hunter22@h.example.net:5/shop"})

@@ -6,17 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (
-    AdminClient,
-    ConfigResource,
-    NewTopic,
-    ResourceType,
-)
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from cdc.config import KafkaSettings
 from cdc.errors import CdcError, SinkUnreachable
-from cdc.sink.kafka_errors import translate
+from cdc.kafka.errors import translate
 
 log = structlog.get_logger("cdc")
 
@@ -63,13 +58,20 @@ class Cluster:
             raise self._translate(error, topic) from error
         return {name: str(entry.value) for name, entry in found.items()}
 
-    def create(self, topic: str) -> Mapping[str, str]:
-        """Make the topic and wait until it is there; gives its configuration."""
+    def create(
+        self, topic: str, *, partitions: int | None = None, config: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
+        """Make the topic, as the settings say where nothing is said here, and wait until it is there.
+
+        Gives its configuration.
+        """
         settings = self._settings
-        wanted = NewTopic(topic, settings.partitions, settings.replication_factor, config=dict(settings.topic_config))
+        partitions = settings.partitions if partitions is None else partitions
+        config = settings.topic_config if config is None else config
+        wanted = NewTopic(topic, partitions, settings.replication_factor, config=dict(config))
         try:
             self._admin.create_topics([wanted], request_timeout=REQUEST_SECONDS)[topic].result()
-            log.info("topic made", topic=topic, partitions=settings.partitions, replication=settings.replication_factor)
+            log.info("topic made", topic=topic, partitions=partitions, replication=settings.replication_factor)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise self._translate(error, topic) from error
@@ -79,6 +81,19 @@ class Cluster:
                 raise SinkUnreachable(f"topic {topic!r} was made but does not show up", hint="it is tried again")
             time.sleep(0.05)
         return found
+
+    def end(self, topic: str) -> int | None:
+        """The offset behind the last record of the topic's only partition, committed or not; None without the topic."""
+        partition = TopicPartition(topic, 0)
+        latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = self._admin.list_offsets({partition: latest}, request_timeout=REQUEST_SECONDS)
+        try:
+            end: int = asked[partition].result().offset
+        except KafkaException as error:
+            if error.args[0].code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT}:  # noqa: SLF001 - public
+                return None
+            raise self._translate(error, topic) from error
+        return end
 
     def _translate(self, error: KafkaException, topic: str | None = None) -> CdcError:
         return translate(error.args[0], hosts=self._settings.bootstrap_servers, topic=topic)

@@ -29,7 +29,7 @@ MISFIT = frozenset(
         KafkaError._INVALID_ARG,  # noqa: SLF001
     }
 )
-FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001
+FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})  # noqa: SLF001
 
 
 def translate(error: KafkaError, *, hosts: str, topic: str | None = None) -> CdcError:

@@ -1,0 +1,167 @@
+"""Cursors in a collection of any MongoDB, a document for each pipeline; leases expire by the server's clock."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from weakref import finalize
+
+import structlog
+from pymongo import MongoClient, ReturnDocument
+from pymongo.collection import Collection
+from pymongo.write_concern import WriteConcern
+
+from cdc.cursor.cursor import WatchedSource
+from cdc.cursor.owner import Owner
+from cdc.cursor.store import Store
+from cdc.errors import CdcError, Fenced
+
+log = structlog.get_logger("cdc")
+
+LEASE_SECONDS = 10
+RENEWALS = 4
+"""How often a lease is renewed before it would expire."""
+
+STANDBY_SECONDS = 0.5
+MAJORITY = WriteConcern("majority", wtimeout=10_000)
+
+Document = dict[str, Any]
+
+
+class MongoStore(Store):
+    """The document `{_id: NAME, cursor: TEXT, owner: {…}, expires: DATE}`, written by a majority.
+
+    `connect` gives the client, and `translated` raises its errors as ours.
+    """
+
+    def __init__(  # noqa: PLR0913 - keywords
+        self,
+        directory: Path,
+        name: str,
+        source: WatchedSource,
+        *,
+        collection: str,
+        connect: Callable[[], MongoClient[Document]],
+        translated: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        super().__init__(directory, name, source)
+        self._namespace = collection
+        self._connect = connect
+        self._translated = translated
+        self._owner = Owner.this()
+
+    @property
+    def where(self) -> str:
+        return f"{self.name!r} in MongoDB's {self._namespace}"
+
+    @property
+    def options(self) -> str:
+        return f"--cursor-store mongo --cursor-collection {self._namespace}"
+
+    @cached_property
+    def _collection(self) -> Collection[Document]:
+        database, _, name = self._namespace.partition(".")
+        client = self._connect()
+        finalize(self, client.close)
+        return client[database].get_collection(name, write_concern=MAJORITY)
+
+    def text(self) -> bytes | None:
+        with self._translated():
+            found = self._collection.find_one({"_id": self.name}, {"cursor": 1})
+        text = None if found is None else found.get("cursor")
+        return None if text is None else str(text).encode()
+
+    def begin(self) -> bytes | None:
+        if (owner := self._take()) is not None:
+            raise self._fenced(owner)
+        return self.text()
+
+    def keep(self, text: str | None) -> None:
+        kept: Document = {"cursor": "$$REMOVE" if text is None else {"$literal": text}, **self._renewed}
+        with self._translated():
+            done = self._collection.update_one({"_id": self.name, "owner.id": self._owner.id}, [{"$set": kept}])
+        if not done.matched_count:
+            raise self._fenced(self._holder())
+
+    @property
+    def holder(self) -> str | None:
+        return super().holder or self._holder()
+
+    @contextmanager
+    def leased(self, *, standby: threading.Event | None) -> Iterator[None]:
+        told = False
+        while (owner := self._take()) is not None:
+            if standby is None:
+                raise Fenced(
+                    f"pipeline {self.name!r} is already running: {owner}",
+                    hint="stop that one first, give this pipeline a --name of its own, or wait with --standby; the "
+                    f"lease of one that died ends after {LEASE_SECONDS} s",
+                )
+            if not told:
+                told = True
+                log.info("standing by", pipeline=self.name, holder=owner)
+            if standby.wait(STANDBY_SECONDS):
+                yield
+                return
+        ended = threading.Event()
+        renewing = threading.Thread(target=self._renew, args=(ended,), name="lease", daemon=True)
+        renewing.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            renewing.join()
+            self._release()
+
+    def names(self) -> list[str]:
+        with self._translated():
+            return sorted(found["_id"] for found in self._collection.find({"cursor": {"$exists": True}}, {"_id": 1}))
+
+    @property
+    def _renewed(self) -> Document:
+        return {"expires": {"$add": ["$$NOW", LEASE_SECONDS * 1000]}}
+
+    def _take(self) -> str | None:
+        """Have the lease, or renew it; gives who has it where that is another."""
+        mine = {"$eq": [{"$ifNull": ["$owner.id", self._owner.id]}, self._owner.id]}
+        free = {"$or": [mine, {"$lte": ["$expires", "$$NOW"]}]}
+        taken = {
+            "owner": {"$cond": [free, {"$literal": self._owner.model_dump()}, "$owner"]},
+            "expires": {"$cond": [free, self._renewed["expires"], "$expires"]},
+        }
+        with self._translated():
+            found = self._collection.find_one_and_update(
+                {"_id": self.name}, [{"$set": taken}], upsert=True, return_document=ReturnDocument.AFTER
+            )
+        owner = Owner.model_validate((found or {}).get("owner"))
+        return None if owner.id == self._owner.id else str(owner)
+
+    def _holder(self) -> str | None:
+        """Whose lease it is, in words; None where it is free."""
+        with self._translated():
+            held = {"_id": self.name, "$expr": {"$gt": ["$expires", "$$NOW"]}}
+            found: Mapping[str, Any] | None = self._collection.find_one(held, {"owner": 1})
+        return None if found is None else str(Owner.model_validate(found["owner"]))
+
+    def _renew(self, ended: threading.Event) -> None:
+        """What cannot be renewed just now is tried again; one that was lost shows when a position is saved."""
+        mine = {"_id": self.name, "owner.id": self._owner.id}
+        while not ended.wait(LEASE_SECONDS / RENEWALS):
+            try:
+                with self._translated():
+                    self._collection.update_one(mine, [{"$set": self._renewed}])
+            except CdcError as error:
+                log.warning("the lease could not be renewed", error=str(error), pipeline=self.name)
+
+    def _release(self) -> None:
+        mine = {"_id": self.name, "owner.id": self._owner.id}
+        with suppress(CdcError), self._translated():  # it expires by itself
+            self._collection.update_one(mine, {"$unset": {"owner": "", "expires": ""}})
+
+    def _fenced(self, owner: str | None) -> Fenced:
+        return Fenced(
+            f"pipeline {self.name!r} was taken over by {owner or 'another instance'}",
+            hint="run one instance of a name; --standby waits for its turn",
+        )

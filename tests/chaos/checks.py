@@ -1,0 +1,63 @@
+"""What must hold after every fault: the topic, the collection and the writers' log, document by document."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.collection import Collection
+
+from tests.chaos.writers import Log, Write
+from tests.support import topic as topics
+from tests.support.topic import Consumed
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`lost` are operations of the log that the topic has not, `doubled` records of one change beside the first."""
+
+    records: int
+    operations: int
+    lost: int
+    doubled: int
+    differing: int
+    disordered: int
+
+    def failures(self, *, exactly_once: bool) -> list[str]:
+        found = {"lost": self.lost, "unlike the collection": self.differing, "out of order": self.disordered}
+        if exactly_once:
+            found["doubled"] = self.doubled
+        return [f"{count} {what}" for what, count in found.items() if count]
+
+
+def check(records: Sequence[Consumed], collection: Collection[dict[str, Any]], log: Log) -> Outcome:
+    written: set[Write] = set()
+    deleted: set[Write] = set()
+    stands: dict[bytes, int] = {}
+    seen: Counter[Any] = Counter()
+    for record in records:
+        value = record.value
+        key, operation = value["key"]["_id"], value["op"]
+        mark = _mark(value)
+        seen[record.key, operation, record.ts, mark] += 1
+        if operation == "delete":
+            if record.key in stands:
+                deleted.add((key, stands.pop(record.key)))
+        elif mark is not None:
+            written.add((key, mark))
+            stands[record.key] = mark
+    return Outcome(
+        records=len(records),
+        operations=log.operations,
+        lost=len(log.written - written) + len(log.deleted - deleted),
+        doubled=sum(count - 1 for count in seen.values()),
+        differing=len(topics.differences(records, collection.find())),
+        disordered=len(topics.out_of_order(records)),
+    )
+
+
+def _mark(value: dict[str, Any]) -> int | None:
+    """The mark that the change left: an update's own, whatever stood there later."""
+    if value["update"] is not None and "w" in value["update"]["set"]:
+        return int(value["update"]["set"]["w"])
+    return None if value["after"] is None else value["after"].get("w")

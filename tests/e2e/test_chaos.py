@@ -1,0 +1,31 @@
+"""Each fault of `make chaos` once, on servers of its own kind."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.ground import run
+
+if TYPE_CHECKING:
+    from cdc.local.stack import Stack
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
+
+
+@pytest.mark.parametrize("three", [False, True], ids=["one", "three"])
+def test_each_fault_once(own_stack: "Callable[..., Stack]", tmp_path: Path, *, three: bool) -> None:
+    nodes = 3 if three else 1
+    stack = own_stack(mongo_nodes=nodes, brokers=nodes)
+    wrong = {
+        fault.name: _wrong(stack, tmp_path / str(number), fault)
+        for number, fault in enumerate(FAULTS)
+        if fault.three is three
+    }
+    assert not any(wrong.values()), wrong
+
+
+def _wrong(stack: "Stack", folder: Path, fault: Fault) -> list[str]:
+    return run(stack, folder, fault).failures(exactly_once=fault.exactly_once)
