@@ -19,7 +19,7 @@ from cdc.encode import ENCODER, Encoder
 from cdc.encode.dead_letter import letter
 from cdc.errors import Fenced
 from cdc.events import Load, Position
-from cdc.ops import cursors, http, live, logs, snapshots
+from cdc.ops import cursors, http, live, logs, snapshots, stall, systemd
 from cdc.pipeline import Bounds, CursorStore, Parts, Sink, run
 from cdc.progress import Progress
 from cdc.sink.kafka import KafkaSink
@@ -32,11 +32,6 @@ from cdc.source.watch import MongoSource
 from cdc.version import __version__
 
 log = structlog.get_logger("cdc")
-
-SHUTDOWN_SECONDS = 7.0
-STDERR = 2
-SHOW_CURSOR = b"\x1b[?25h"
-"""The live line hides the terminal's cursor."""
 
 
 class Stop(threading.Event):
@@ -110,6 +105,7 @@ def _run(settings: Settings, store: CursorStore, stop: threading.Event) -> None:
     with ExitStack() as stack:
         if settings.metrics_port is not None:
             stack.enter_context(http.serving(progress, settings.metrics_host, settings.metrics_port))
+        stack.enter_context(systemd.told(progress, stop))
         stack.enter_context(live.line(progress))
         resumed = store.load()
         log.info(
@@ -119,8 +115,18 @@ def _run(settings: Settings, store: CursorStore, stop: threading.Event) -> None:
             topic=settings.topic,
             resumes=str(resumed.clock) if resumed else None,
         )
+        stack.enter_context(_looked_after(settings, progress))
         run(parts(settings, store, progress.notify), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
+
+
+@contextmanager
+def _looked_after(settings: Settings, progress: Progress) -> Iterator[None]:
+    """Others look at the loop until the block ends; only the reader of a dry run may hold it up as long as he likes."""
+    with ExitStack() as stack:
+        if not settings.dry_run:
+            stack.enter_context(stall.watched(progress, settings.stall_timeout))
+        yield
 
 
 def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None]) -> Parts:
@@ -174,7 +180,7 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None])
             settings.kafka.buffer_bytes,
             settings.checkpoint_interval,
             settings.startup_timeout,
-            SHUTDOWN_SECONDS,
+            settings.shutdown_timeout,
         ),
         once=settings.once,
         skip_lost=settings.on_history_lost == "skip-to-now",
@@ -241,8 +247,7 @@ def signals() -> Iterator[Stop]:
     def on_signal(number: int, frame: FrameType | None) -> None:
         del frame
         if stop.is_set():
-            if os.isatty(STDERR):
-                os.write(STDERR, SHOW_CURSOR)
+            live.show_cursor()
             os._exit(128 + number)
         stop.number = number
         stop.set()

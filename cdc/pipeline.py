@@ -31,6 +31,9 @@ BUSY_WAIT, IDLE_WAIT = 0.01, 0.1
 JOIN_SECONDS = 2.0
 """How long the reader may take to end; it is a daemon, and touches nothing that another attempt uses."""
 
+OPEN_SECONDS = 60.0
+"""How long opening a source or a sink may take before it counts as a stall; what they wait for ends sooner."""
+
 
 class Source(Protocol):
     """Where events come from. One instance serves one attempt."""
@@ -136,6 +139,7 @@ class Attempt:
         or changes between the two would be lost (I6). The sink is opened then, so that a source that refuses leaves no
         topic behind.
         """
+        self._progress.rests(OPEN_SECONDS)
         self._saved = None if self._start else self._parts.store.load()
         begin = self._start or self._saved or self._parts.first
         self.load = begin.load
@@ -146,8 +150,10 @@ class Attempt:
             if first := self._first(stop):
                 if self._saved is None:
                     self._save(first.position)
+                self._progress.rests(OPEN_SECONDS)
                 self._sink.open()
                 self._progress.probe = self._sink.missing
+                self._progress.stood.set()
                 self._follow(first, stop)
         finally:
             self._close()
@@ -242,6 +248,7 @@ class Attempt:
 
     def _drain(self) -> None:
         """Nothing more is read; what is in flight gets its time, and the position is saved."""
+        self._progress.rests(self._parts.bounds.shutdown_timeout)
         self._reader.stop()
         self._sink.flush(self._parts.bounds.shutdown_timeout)
         self._checkpoint(at_once=True)
@@ -252,6 +259,7 @@ class Attempt:
             )
 
     def _close(self) -> None:
+        self._progress.rests(JOIN_SECONDS)
         self._reader.stop()
         try:
             self._source.close()
@@ -287,6 +295,7 @@ def run(parts: Parts, progress: Progress, stop: threading.Event) -> None:
             wait = backoff.after(moved=attempt.moved)
             if not backoff.started and time.monotonic() + wait > deadline:
                 raise
+            progress.rests(wait)
             if _stopped(error, wait, stop, parts.name):
                 return
             start = None

@@ -1,6 +1,7 @@
 """Where the pipeline stands, for those who look at it from outside: the HTTP endpoint and the live line."""
 
 import math
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -65,6 +66,8 @@ class Progress:
     notice: str | None = None
     pace: Pace = field(default_factory=Pace)
     probe: Callable[[], str | None] = lambda: None
+    stood: threading.Event = field(default_factory=threading.Event)
+    """Set once an attempt has stood: the source read, the sink reached."""
 
     def received(self, batch: Batch, records: Records, nbytes: int) -> Counter[Operation]:
         """Count what a reply became, in `nbytes` of memory; gives its records by operation."""
@@ -114,6 +117,10 @@ class Progress:
         """An attempt ended."""
         metrics.ERRORS.labels(self.name, type(error).__name__).inc()
         self.trouble = str(error)
+
+    def rests(self, seconds: float) -> None:
+        """The loop may stand still for so long from now on, and that is no stall."""
+        self.turned = max(self.turned, time.monotonic() + seconds)
 
     def heard(self, batch: Batch) -> None:
         """The source replied."""

@@ -232,6 +232,20 @@ StartupTimeout = Annotated[
         metavar="SECONDS", help="How long MongoDB and Kafka are tried at the start. (default: 30)", rich_help_panel=RUN
     ),
 ]
+ShutdownTimeout = Annotated[
+    float | None,
+    Option(
+        metavar="SECONDS", help="How long a stop waits for Kafka's acknowledgements. (default: 7)", rich_help_panel=RUN
+    ),
+]
+StallTimeout = Annotated[
+    float | None,
+    Option(
+        metavar="SECONDS",
+        help="How long the loop may stand still before the process ends with code 3. (default: 120)",
+        rich_help_panel=RUN,
+    ),
+]
 MetricsPort = Annotated[
     int | None,
     Option(

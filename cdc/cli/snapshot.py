@@ -45,6 +45,8 @@ def snapshot(
     cursor_dir: options.CursorDir = None,
     on_history_lost: options.OnHistoryLost = None,
     startup_timeout: options.StartupTimeout = None,
+    shutdown_timeout: options.ShutdownTimeout = None,
+    stall_timeout: options.StallTimeout = None,
     metrics_port: options.MetricsPort = None,
     log_format: options.LogFormat = None,
     debug: options.Debug = None,

@@ -37,6 +37,8 @@ def watch(
     once: options.Once = None,
     dry_run: options.DryRun = None,
     startup_timeout: options.StartupTimeout = None,
+    shutdown_timeout: options.ShutdownTimeout = None,
+    stall_timeout: options.StallTimeout = None,
     metrics_port: options.MetricsPort = None,
     log_format: options.LogFormat = None,
     debug: options.Debug = None,

@@ -127,6 +127,12 @@ class Settings(BaseModel):
     startup_timeout: float = Field(
         30, gt=0, allow_inf_nan=False, description="How long MongoDB and Kafka are tried at the start, in seconds."
     )
+    shutdown_timeout: float = Field(
+        7, gt=0, le=86400, description="How long a stop waits for Kafka to acknowledge what was sent, in seconds."
+    )
+    stall_timeout: float = Field(
+        120, ge=1, le=86400, description="How long the loop may stand still before the process ends, in seconds."
+    )
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0: any free one; by default none."
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+import pymongo
 import structlog
 from pymongo.errors import PyMongoError
 
@@ -25,6 +26,9 @@ log = structlog.get_logger("cdc")
 
 ASK_SECONDS = 0.25
 """How often it is asked for requests."""
+
+CLOSE_SECONDS = 1.0
+"""How long a server is waited for that is to forget our sessions; it does so by itself."""
 
 
 class MongoSource:
@@ -103,7 +107,8 @@ class MongoSource:
     def close(self) -> None:
         self._closed = True
         self._pause.set()
-        self._client.close()
+        with pymongo.timeout(CLOSE_SECONDS):
+            self._client.close()
 
     def _check(self, server: Server) -> None:
         if self._images.stored and not server.expanded_events:

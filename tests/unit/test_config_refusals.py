@@ -72,6 +72,8 @@ def refusal(
         ("on_history_lost", "resume", "--on-history-lost: 'resume' should be"),
         ("metrics_port", 70000, "--metrics-port: 70000 should be less than or equal to 65535"),
         ("startup_timeout", float("inf"), "--startup-timeout: inf should be a finite number"),
+        ("shutdown_timeout", 0, "--shutdown-timeout: 0 should be greater than 0"),
+        ("stall_timeout", 0.5, "--stall-timeout: 0.5 should be greater than or equal to 1"),
         ("checkpoint_interval", 0, "--checkpoint-interval: 0 should be greater than 0"),
         ("mongo.uri", "localhost:27017", "--mongo-uri: does not start with mongodb:// or mongodb+srv:// | write"),
         ("mongo.uri", "mongodb://", "--mongo-uri: is not a well-formed MongoDB URI"),

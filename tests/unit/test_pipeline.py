@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 from bson.timestamp import Timestamp
@@ -156,6 +157,14 @@ def test_the_position_taken_is_saved_before_the_sink_is_reached() -> None:
     with pytest.raises(SinkUnreachable):
         run(parts(store, some, Sink(opens=False)), Progress("p"), threading.Event())
     assert store.all == [at(1)]
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_an_attempt_stands_once_the_sink_is_reached(*, opens: bool) -> None:
+    progress = Progress("p")
+    with nullcontext() if opens else pytest.raises(SinkUnreachable):
+        run(parts(Store(), some, Sink(opens=opens)), progress, threading.Event())
+    assert progress.stood.is_set() is opens
 
 
 def test_no_position_is_saved_past_a_record_that_is_not_acknowledged() -> None:
