@@ -19,13 +19,14 @@ from cdc.encode import ENCODER, Encoder
 from cdc.encode.dead_letter import letter
 from cdc.errors import Fenced
 from cdc.events import Load, Position
-from cdc.ops import cursors, http, live, logs, snapshots, stall, systemd
+from cdc.ops import cursors, headroom, http, live, logs, snapshots, stall, systemd
 from cdc.pipeline import Bounds, CursorStore, Parts, Sink, run
 from cdc.progress import Progress
 from cdc.sink.kafka import KafkaSink
 from cdc.sink.stdout import StdoutSink
 from cdc.sink.topics import Topics
 from cdc.source.change_stream import Images, Scope
+from cdc.source.oplog import Oplog
 from cdc.source.polling import Polls
 from cdc.source.snapshot import Loads
 from cdc.source.watch import MongoSource
@@ -115,15 +116,18 @@ def _run(settings: Settings, store: CursorStore, stop: threading.Event) -> None:
             topic=settings.topic,
             resumes=str(resumed.clock) if resumed else None,
         )
-        stack.enter_context(_looked_after(settings, progress))
+        stack.enter_context(_looked_after(settings, progress, resumed))
         run(parts(settings, store, progress.notify), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
 
 
 @contextmanager
-def _looked_after(settings: Settings, progress: Progress) -> Iterator[None]:
+def _looked_after(settings: Settings, progress: Progress, resumed: Position | None) -> Iterator[None]:
     """Others look at the loop until the block ends; only the reader of a dry run may hold it up as long as he likes."""
     with ExitStack() as stack:
+        oplog = Oplog(settings.mongo, name=settings.pipeline_name)
+        warn = settings.headroom_warn
+        stack.enter_context(headroom.watched(oplog, progress, lambda: progress.frontier or resumed, warn=warn))
         if not settings.dry_run:
             stack.enter_context(stall.watched(progress, settings.stall_timeout))
         yield

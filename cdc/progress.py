@@ -50,7 +50,7 @@ class Pace:
 
 @dataclass
 class Progress:
-    """Written by the loop's thread alone, read by any; every read is of one attribute."""
+    """Written by the loop's thread alone but for the notice, read by any; every read is of one attribute."""
 
     name: str
     frontier: Position | None = None

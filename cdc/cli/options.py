@@ -246,6 +246,14 @@ StallTimeout = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+HeadroomWarn = Annotated[
+    float | None,
+    Option(
+        metavar="SECONDS",
+        help="Warn when the oplog overtakes the position in less than that. (default: 3600)",
+        rich_help_panel=RUN,
+    ),
+]
 MetricsPort = Annotated[
     int | None,
     Option(

@@ -39,6 +39,7 @@ def watch(
     startup_timeout: options.StartupTimeout = None,
     shutdown_timeout: options.ShutdownTimeout = None,
     stall_timeout: options.StallTimeout = None,
+    headroom_warn: options.HeadroomWarn = None,
     metrics_port: options.MetricsPort = None,
     log_format: options.LogFormat = None,
     debug: options.Debug = None,

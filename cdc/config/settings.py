@@ -133,6 +133,9 @@ class Settings(BaseModel):
     stall_timeout: float = Field(
         120, ge=1, le=86400, description="How long the loop may stand still before the process ends, in seconds."
     )
+    headroom_warn: float = Field(
+        3600, ge=0, allow_inf_nan=False, description="Warn when the oplog overtakes the position in less, in seconds."
+    )
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0: any free one; by default none."
     )

@@ -74,6 +74,7 @@ def refusal(
         ("startup_timeout", float("inf"), "--startup-timeout: inf should be a finite number"),
         ("shutdown_timeout", 0, "--shutdown-timeout: 0 should be greater than 0"),
         ("stall_timeout", 0.5, "--stall-timeout: 0.5 should be greater than or equal to 1"),
+        ("headroom_warn", -1, "--headroom-warn: -1 should be greater than or equal to 0"),
         ("checkpoint_interval", 0, "--checkpoint-interval: 0 should be greater than 0"),
         ("mongo.uri", "localhost:27017", "--mongo-uri: does not start with mongodb:// or mongodb+srv:// | write"),
         ("mongo.uri", "mongodb://", "--mongo-uri: is not a well-formed MongoDB URI"),
