@@ -82,7 +82,7 @@ def test_systemd_hears_of_readiness_life_and_end(
 def test_a_watch_that_has_not_reached_kafka_is_not_ready(servers: dict[str, str], args: list[str]) -> None:
     with systemd() as listening:
         env = servers | {"NOTIFY_SOCKET": listening.address, "CDC_KAFKA__BOOTSTRAP_SERVERS": NOWHERE}
-        refusal(cdc(*args, "--startup-timeout", "0.5", env=env), 3)
+        refusal(cdc(*args, "--startup-timeout", "0.5", "--stall-timeout", "1", env=env), 3)
         assert "READY=1" not in listening.heard
         assert "STOPPING=1" in listening.heard
 
@@ -137,9 +137,12 @@ def test_a_process_that_was_stopped_itself_goes_on(
     info.insert_one({"_id": 0})
     with running(*args, "--stall-timeout", "1", env=servers, log=tmp_path / "log") as child:
         until(lambda: topics.ends(kafka, topic) == 1 or not child.alive, what="what was there")
-        child.process.send_signal(signal.SIGSTOP)
-        passes(4)
-        child.process.send_signal(signal.SIGCONT)
+        for _ in range(3):
+            child.process.send_signal(signal.SIGSTOP)
+            passes(2)
+            child.process.send_signal(signal.SIGCONT)
+            passes(0.5)
+            assert child.alive, child.text
         info.insert_one({"_id": 1})
         until(lambda: topics.ends(kafka, topic) == 2 or not child.alive, what="a change")
         assert child.alive, child.text
@@ -147,7 +150,7 @@ def test_a_process_that_was_stopped_itself_goes_on(
 
 
 def test_waits_between_attempts_are_no_standstill(servers: dict[str, str], args: list[str]) -> None:
-    env = {**servers, "CDC_MONGO__URI": f"mongodb://{NOWHERE}", "CDC_MONGO__SERVER_SELECTION_TIMEOUT_MS": "100"}
+    env = {**servers, "CDC_MONGO__URI": f"mongodb://{NOWHERE}", "CDC_MONGO__SERVER_SELECTION_TIMEOUT_MS": "500"}
     done = cdc(*args, "--stall-timeout", "1", "--startup-timeout", "9", env=env)
     assert f"MongoDB at {NOWHERE} cannot be reached" in refusal(done, 3)
     waits = [json.loads(line)["seconds"] for line in done.stderr.splitlines() if "trying again" in line]
