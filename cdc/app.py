@@ -19,6 +19,7 @@ from cdc.encode import ENCODER, Encoder
 from cdc.encode.dead_letter import letter
 from cdc.errors import Fenced
 from cdc.events import Load, Position
+from cdc.leaps import Leap
 from cdc.ops import cursors, http, live, logs, snapshots
 from cdc.pipeline import Bounds, CursorStore, Parts, Sink, run
 from cdc.progress import Progress
@@ -177,7 +178,7 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None])
             SHUTDOWN_SECONDS,
         ),
         once=settings.once,
-        skip_lost=settings.on_history_lost == "skip-to-now",
+        leap=leap(settings),
     )
 
 
@@ -213,6 +214,13 @@ def first(settings: Settings) -> Position:
     if settings.from_ == "now":
         return Position()
     return Position(time=Timestamp(int(settings.from_.timestamp()), 0))
+
+
+def leap(settings: Settings) -> Leap | None:
+    """What is done when history is lost; None to stop."""
+    if settings.on_history_lost == "fail":
+        return None
+    return Leap(Load(where=settings.where_text) if settings.on_history_lost == "resnapshot" else None)
 
 
 def export(progress: Progress) -> None:

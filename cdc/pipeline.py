@@ -19,6 +19,7 @@ from cdc import metrics
 from cdc.backoff import Backoff
 from cdc.errors import CdcError, HistoryLost, Retryable, SinkUnreachable, SourceUnreachable
 from cdc.events import Batch, Load, Position, Records, Rejected
+from cdc.leaps import Leap, Leaps
 from cdc.ledger import Ledger, Slot
 from cdc.progress import Progress
 from cdc.reader import Reader
@@ -96,7 +97,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a pipeline is made of; `first` is where it begins when nothing was saved."""
+    """What a pipeline is made of.
+
+    `first` is where it begins when nothing was saved; `leap` is made when history is lost, which stops it without one.
+    """
 
     name: str
     source: Callable[[], Source]
@@ -106,7 +110,7 @@ class Parts:
     first: Position
     bounds: Bounds
     once: bool = False
-    skip_lost: bool = False
+    leap: Leap | None = None
 
 
 class Attempt:
@@ -270,7 +274,7 @@ def run(parts: Parts, progress: Progress, stop: threading.Event) -> None:
     What is out of reach is tried again for ever, but at the start only for `startup_timeout`. Raises `CdcError`.
     """
     deadline = time.monotonic() + parts.bounds.startup_timeout
-    backoff = Backoff()
+    backoff, leaps = Backoff(), Leaps(parts.leap)
     start: Position | None = None
     while True:
         attempt = Attempt(parts, progress, start)
@@ -278,12 +282,12 @@ def run(parts: Parts, progress: Progress, stop: threading.Event) -> None:
             attempt.run(stop)
         except HistoryLost as lost:
             progress.failed(lost)
-            if not parts.skip_lost or (start is not None and not attempt.moved):
-                raise
-            log.warning("history lost; going on from now", error=str(lost), pipeline=parts.name)
-            start = Position(load=attempt.load)
+            leaps.tried(attempt.load, moved=attempt.moved)
+            start, how = leaps.after(lost, attempt.load)
+            log.warning(how, error=str(lost), pipeline=parts.name)
         except Retryable as error:
             progress.failed(error)
+            leaps.tried(attempt.load, moved=attempt.moved)
             wait = backoff.after(moved=attempt.moved)
             if not backoff.started and time.monotonic() + wait > deadline:
                 raise

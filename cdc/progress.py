@@ -95,7 +95,7 @@ class Progress:
         """What is acknowledged goes up to here; a load that begins or ends with it is told to the log."""
         before, load = self.load, position.load
         if load is not None:
-            if before is None or load.id != before.id:
+            if before is None or load.id != before.id or (before.ended is not None and load.ended is None):
                 self.pace, before = Pace(), None
             self.pace.update(load.documents)
             if load.ended is None and before is None:

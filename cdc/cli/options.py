@@ -217,7 +217,7 @@ CursorDir = Annotated[
 OnHistoryLost = Annotated[
     str | None,
     Option(
-        metavar="fail|skip-to-now",
+        metavar="fail|resnapshot|skip-to-now",
         help="When the server no longer has the saved position. (default: fail)",
         rich_help_panel=RUN,
     ),

@@ -121,8 +121,9 @@ class Settings(BaseModel):
     create_topics: bool = Field(default=True, description="Create topics that are missing.")
     dead_letter_topic: TopicName | None = Field(None, description="Topic for events that cannot become a record.")
     ddl_topic: TopicName | None = Field(None, description="Topic for what happens to collections: drop, rename, ….")
-    on_history_lost: Literal["fail", "skip-to-now"] = Field(
-        "fail", description="When the server no longer has the saved position: stop, or lose what is between."
+    on_history_lost: Literal["fail", "resnapshot", "skip-to-now"] = Field(
+        "fail",
+        description="When the server no longer has the saved position: stop, load everything again, or go on from now.",
     )
     startup_timeout: float = Field(
         30, gt=0, allow_inf_nan=False, description="How long MongoDB and Kafka are tried at the start, in seconds."

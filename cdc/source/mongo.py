@@ -24,8 +24,12 @@ from cdc.source.cursors import well_formed
 
 DENIED = frozenset({11, 13, 18, 8000})
 """UserNotFound, Unauthorized, AuthenticationFailed, AtlasError."""
-HISTORY = frozenset({260, 280, 286})
-"""InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost."""
+FORGOTTEN, FATAL = 286, 280
+HISTORY = frozenset({260, FATAL, FORGOTTEN, 40647, 40649, 50796, 50811, 50816, 50872})
+"""InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost: a token of another stream, or too old a one; and
+what a server says of a token that is none, by where in it that shows."""
+UNPARSED = frozenset({9, 15})
+"""FailedToParse, Overflow: said of such a token too, and of filters."""
 RESUMABLE = frozenset({6, 7, 43, 63, 89, 91, 133, 134, 150, 175, 189, 202, 211, 234, 237, 262, 290, 317, 358, 384})
 RESUMABLE |= frozenset({9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 50, 136})
 """Network, elections, shutdown, cursors gone, stale routing. A cursor that the oplog overtook (136) is gone too, and
@@ -144,7 +148,8 @@ def _refusal(error: OperationFailure, where: str, database: str, filtered_by: st
             f"{where} refuses access to {database!r} ({name})", hint=f"{grant}, or mend user, password and auth_source"
         )
     elif code in HISTORY:
-        ours = HistoryLost(f"{where} no longer has the saved position ({name})", hint="see --on-history-lost")
+        knows = "no longer has" if code == FORGOTTEN else "has no stream with"
+        ours = HistoryLost(f"{where} {knows} the saved position ({name})", hint="see --on-history-lost")
     elif code == NOT_REPLICATED:
         ours = ConfigInvalid(f"{where} has no change streams: not a replica set", hint="run rs.initiate() on it")
     elif code == EVENT_TOO_LARGE:
