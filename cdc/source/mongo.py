@@ -24,8 +24,8 @@ from cdc.source.cursors import well_formed
 
 DENIED = frozenset({11, 13, 18, 8000})
 """UserNotFound, Unauthorized, AuthenticationFailed, AtlasError."""
-FORGOTTEN, FATAL = 286, 280
-HISTORY = frozenset({260, FATAL, FORGOTTEN, 40647, 40649, 50796, 50811, 50816, 50872})
+FORGOTTEN = 286
+HISTORY = frozenset({260, 280, FORGOTTEN, 40647, 40649, 50796, 50811, 50816, 50872})
 """InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost: a token of another stream, or too old a one; and
 what a server says of a token that is none, by where in it that shows."""
 UNPARSED = frozenset({9, 15})
@@ -39,7 +39,8 @@ NOT_REPLICATED = 40573
 IMAGE_MISSING = 47
 ON_VIEW = 166
 INVALID_NAMESPACE = 73
-EVENT_TOO_LARGE = 10334
+EVENT_TOO_LARGE, FIELD_TOO_LARGE = 10334, 7182500
+"""Of the whole event, and of one field of an event that is to be split."""
 
 FILTERED = {"--match": "change event", "--where": "document"}
 
@@ -152,10 +153,10 @@ def _refusal(error: OperationFailure, where: str, database: str, filtered_by: st
         ours = HistoryLost(f"{where} {knows} the saved position ({name})", hint="see --on-history-lost")
     elif code == NOT_REPLICATED:
         ours = ConfigInvalid(f"{where} has no change streams: not a replica set", hint="run rs.initiate() on it")
-    elif code == EVENT_TOO_LARGE:
+    elif code in (EVENT_TOO_LARGE, FIELD_TOO_LARGE):
         ours = TooLarge(
             f"{where}: the next event is larger than 16 MiB and cannot be read",
-            hint="leave the images out: --full-document off --before off",
+            hint="leave the images out: --full-document off --before off; or go on behind it: `cdc cursor set --time`",
         )
     elif code in RESUMABLE or error.has_error_label("ResumableChangeStreamError"):
         ours = SourceUnreachable(f"{where} ended the stream ({name})", hint="it is opened again")
