@@ -264,4 +264,19 @@ def settings(given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the type is imp
             flags[_REVERSED[option]] = False if value else None
         elif (setting := _GROUPED.get(option, option.rstrip("_"))) in SETTINGS:
             flags[setting] = value
-    return load(flags, config=given["config"]).settings
+    loaded = load(flags, config=given["config"])
+    if loaded.visible is not None:
+        _warn(loaded.visible, loaded.settings)
+    return loaded.settings
+
+
+def _warn(flag: str, settings: Any) -> None:  # noqa: ANN401 - see above
+    import structlog  # noqa: PLC0415
+
+    from cdc.ops import logs  # noqa: PLC0415
+
+    logs.configure(settings.log_format, debug=settings.debug)
+    structlog.get_logger("cdc").warning(
+        f"the password in {flag} stands in the list of processes, for every user of this machine",
+        hint="name it by CDC_MONGO__URI, CDC_MONGO__URI_FILE or --config",
+    )

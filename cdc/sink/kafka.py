@@ -3,7 +3,8 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ from cdc.config import KafkaSettings
 from cdc.errors import CdcError, Poison, SinkUnreachable, Unencodable
 from cdc.events import Operation, Pending, Records, Rejected, cluster_time
 from cdc.metrics import timed
-from cdc.sink.kafka_errors import translate
+from cdc.sink.kafka_errors import telling, translate
 from cdc.sink.topics import Topics
 
 log = structlog.get_logger("cdc")
@@ -42,6 +43,7 @@ class KafkaSink:
         self._letters: deque[tuple[Letter, Pending]] = deque()
         self._failure: CdcError | None = None
         self._down = False
+        self._why: str | None = None
         self._producer: Producer
 
     @timed("kafka.open")
@@ -100,21 +102,32 @@ class KafkaSink:
         self._send_letter(Unencodable, rejected, slot)
 
     def poll(self, seconds: float) -> None:
-        self._producer.poll(seconds)
+        with self._fatal():
+            self._producer.poll(seconds)
         self._produce_letters()
         if self._failure is not None:
             raise self._failure
 
     def hurry(self) -> None:
         """A flush ends the wait for company (`linger.ms`), even one that gives up before the acknowledgements."""
-        self._producer.flush(HURRY_SECONDS)
+        with self._fatal():
+            self._producer.flush(HURRY_SECONDS)
 
     @timed("kafka.flush")
     def flush(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while (len(self._producer) or self._letters) and self._may_settle and time.monotonic() < deadline:
-            self._producer.poll(0.05)
+            with self._fatal():
+                self._producer.poll(0.05)
             self._produce_letters()
+
+    @contextmanager
+    def _fatal(self) -> Iterator[None]:
+        """The client raises what it cannot go on after; all else it tells `_on_error`."""
+        try:
+            yield
+        except KafkaException as error:
+            self._failure = translate(error.args[0], hosts=self._hosts)
 
     @property
     def _may_settle(self) -> bool:
@@ -128,15 +141,16 @@ class KafkaSink:
         try:
             self._producer.list_topics(timeout=PROBE_SECONDS)
         except KafkaException:
-            return f"Kafka at {self._hosts} cannot be reached"
-        self._down = False
+            return self._why or f"Kafka at {self._hosts} cannot be reached"
+        self._down, self._why = False, None
         return None
 
     def close(self) -> None:
         self._letters.clear()
         if hasattr(self, "_producer"):
             self._producer.purge()
-            self._producer.poll(0)
+            with self._fatal():
+                self._producer.poll(0)
 
     def _callback(self, slot: Pending) -> Callable[[KafkaError | None, Message], None]:
         acknowledge = slot.acknowledge
@@ -208,9 +222,11 @@ class KafkaSink:
         ours = translate(error, hosts=self._hosts)
         if error.fatal() or not isinstance(ours, SinkUnreachable):
             self._failure = ours
+        elif telling(error):
+            self._why = str(ours)
         elif error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down:  # noqa: SLF001 - a public code
             self._down = True
-            log.warning("Kafka cannot be reached; records wait", kafka=self._hosts, pipeline=self._name)
+            log.warning("Kafka cannot be reached; records wait", kafka=self._hosts, why=self._why, pipeline=self._name)
 
 
 def _place(records: Records, index: int) -> Rejected:

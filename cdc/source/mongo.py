@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import ECONNRESET, EPIPE
 from typing import Any
 
 from dns.exception import DNSException
@@ -22,8 +23,10 @@ from cdc.config import MongoSettings
 from cdc.errors import AccessDenied, CdcError, ConfigInvalid, HistoryLost, SourceUnreachable, TooLarge
 from cdc.source.cursors import well_formed
 
-DENIED = frozenset({11, 13, 18, 8000})
-"""UserNotFound, Unauthorized, AuthenticationFailed, AtlasError."""
+LOGIN = frozenset({11, 18})
+"""UserNotFound, AuthenticationFailed."""
+DENIED = frozenset({13, 8000})
+"""Unauthorized, AtlasError."""
 HISTORY = frozenset({260, 280, 286})
 """InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost."""
 RESUMABLE = frozenset({6, 7, 43, 63, 89, 91, 133, 134, 150, 175, 189, 202, 211, 234, 237, 262, 290, 317, 358, 384})
@@ -41,6 +44,17 @@ FILTERED = {"--match": "change event", "--where": "document"}
 
 RUNNING = ("Executor error", "PlanExecutor error")
 """How the server's words begin when a filter failed on a document: they may quote it."""
+
+FAILURE = re.compile(
+    r"error=(\w+)\([^\[>]*"
+    r"(?:\[(Errno -?\d+|SSL: \w+)\](?: (?:certificate verify failed: )?([^>]*?)\.? \(_ssl)?)?"
+)
+"""How the client tells of a server that it could not ask: class, number, and the words of TLS."""
+
+CLOSED = frozenset({None, f"Errno {ECONNRESET}", f"Errno {EPIPE}"})
+CLOSED_HINT = "does it want TLS (mongo.tls), or a certificate of ours (mongo.tls_certificate_key_file)?"
+TLS_HINT = "mend mongo.tls_ca_file, mongo.tls_certificate_key_file or the host in --mongo-uri, or its certificate"
+CREDENTIALS = "user, password and auth_source, or for X.509 mongo.tls_certificate_key_file"
 
 WIRE_5_0, WIRE_6_0 = 13, 17
 """The wire versions of MongoDB 5.0, the first to read at a time that is past, and 6.0, with `showExpandedEvents`."""
@@ -113,9 +127,7 @@ def translate(error: PyMongoError, settings: MongoSettings, *, filtered_by: str 
     if isinstance(error, ConfigurationError):
         return _misfit(error, where)
     if isinstance(error, ServerSelectionTimeoutError):
-        return SourceUnreachable(
-            f"{where} cannot be reached{_reason(error)}", hint="is it running, and is --mongo-uri right?"
-        )
+        return _unreachable(error, where)
     if isinstance(error, ConnectionFailure):
         return SourceUnreachable(f"{where} closed the connection", hint="it is tried again")
     if isinstance(error, DocumentTooLarge):
@@ -130,7 +142,8 @@ def _misfit(error: ConfigurationError, where: str) -> CdcError:
             hint="does DNS answer, and is --mongo-uri right?",
         )
     return ConfigInvalid(
-        f"--mongo-uri: {error}", hint="see https://www.mongodb.com/docs/manual/reference/connection-string/"
+        f"the options for {where} do not fit: {error}",
+        hint="mend the mongo settings, or --mongo-uri; an encrypted key needs its password",
     )
 
 
@@ -138,11 +151,8 @@ def _refusal(error: OperationFailure, where: str, database: str, filtered_by: st
     code, details = error.code or 0, error.details or {}
     name = details.get("codeName", code)
     ours: CdcError | None = None
-    if code in DENIED:
-        grant = f'db.getSiblingDB("admin").grantRolesToUser("USER", [{{role: "read", db: "{database}"}}])'
-        ours = AccessDenied(
-            f"{where} refuses access to {database!r} ({name})", hint=f"{grant}, or mend user, password and auth_source"
-        )
+    if code in LOGIN or code in DENIED:
+        ours = _denied(code, name, where, database)
     elif code in HISTORY:
         ours = HistoryLost(f"{where} no longer has the saved position ({name})", hint="see --on-history-lost")
     elif code == NOT_REPLICATED:
@@ -176,10 +186,24 @@ def _refusal(error: OperationFailure, where: str, database: str, filtered_by: st
     return ours
 
 
-def _reason(error: ServerSelectionTimeoutError) -> str:
-    """Class and number of the first server's failure; the client tells them in its words alone."""
-    found = re.search(r"error=(\w+)\([^\[>]*(?:\[(Errno -?\d+|SSL: \w+)\])?", str(error))
-    return f" ({', '.join(filter(None, found.groups()))})" if found else ""
+def _denied(code: int, name: object, where: str, database: str) -> AccessDenied:
+    if code in LOGIN:
+        return AccessDenied(f"{where} refuses the login ({name})", hint=f"mend {CREDENTIALS}")
+    grant = f'db.getSiblingDB("admin").grantRolesToUser("USER", [{{role: "read", db: "{database}"}}])'
+    return AccessDenied(f"{where} refuses access to {database!r} ({name})", hint=f"{grant}, or mend {CREDENTIALS}")
+
+
+def _unreachable(error: ServerSelectionTimeoutError, where: str) -> SourceUnreachable:
+    """With class and number of the first server's failure, and what TLS says; the client tells them in words alone."""
+    found = FAILURE.search(str(error))
+    kind, number, words = found.groups() if found else (None, None, None)
+    hint = "is it running, and is --mongo-uri right?"
+    if number and number.startswith("SSL"):
+        hint = TLS_HINT
+    elif kind == "AutoReconnect" and number in CLOSED:
+        hint = CLOSED_HINT
+    said = f" ({', '.join(filter(None, (kind, number, words)))})" if kind else ""
+    return SourceUnreachable(f"{where} cannot be reached{said}", hint=hint)
 
 
 def hosts(settings: MongoSettings) -> str:
