@@ -13,6 +13,7 @@ import structlog
 from bson.timestamp import Timestamp
 
 from cdc import metrics
+from cdc.attempts import run
 from cdc.config import Settings, find_data_type
 from cdc.cursor.kafka import KafkaStore
 from cdc.cursor.memory import MemoryStore
@@ -21,24 +22,21 @@ from cdc.encode import ENCODER, Encoder
 from cdc.encode.dead_letter import letter
 from cdc.errors import Fenced
 from cdc.events import Load, Position
-from cdc.ops import http, live, logs, snapshots, stores
+from cdc.leaps import Leap
+from cdc.ops import headroom, http, live, logs, snapshots, stall, stores, systemd
 from cdc.ops.topics import topics
-from cdc.pipeline import Bounds, CursorStore, Parts, Sink, run
+from cdc.pipeline import Bounds, CursorStore, Parts, Sink
 from cdc.progress import Progress
 from cdc.sink.kafka import KafkaSink
 from cdc.sink.stdout import StdoutSink
 from cdc.source.change_stream import Images, Scope
+from cdc.source.oplog import Oplog
 from cdc.source.polling import Polls
 from cdc.source.snapshot import Loads
 from cdc.source.watch import MongoSource
 from cdc.version import __version__
 
 log = structlog.get_logger("cdc")
-
-SHUTDOWN_SECONDS = 7.0
-STDERR = 2
-SHOW_CURSOR = b"\x1b[?25h"
-"""The live line hides the terminal's cursor."""
 
 
 class Stop(threading.Event):
@@ -115,10 +113,23 @@ def _run(settings: Settings, store: CursorStore, stop: threading.Event, kept: St
     with ExitStack() as stack:
         if settings.metrics_port is not None:
             stack.enter_context(http.serving(progress, settings.metrics_host, settings.metrics_port))
+        stack.enter_context(systemd.told(progress, stop))
         stack.enter_context(live.line(progress))
         log.info("watching", pipeline=name, source=str(stores.watched(settings)), topic=settings.topic)
+        stack.enter_context(_looked_after(settings, progress))
         run(parts(settings, store, progress.notify, kept), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
+
+
+@contextmanager
+def _looked_after(settings: Settings, progress: Progress) -> Iterator[None]:
+    """Others look at the loop until the block ends; only the reader of a dry run may hold it up as long as he likes."""
+    with ExitStack() as stack:
+        oplog, warn = Oplog(settings.mongo, name=settings.pipeline_name), settings.headroom_warn
+        stack.enter_context(headroom.watched(oplog, progress, lambda: progress.frontier or progress.began, warn=warn))
+        if not settings.dry_run:
+            stack.enter_context(stall.watched(progress, settings.stall_timeout))
+        yield
 
 
 def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None], kept: Store | None = None) -> Parts:
@@ -177,10 +188,10 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None],
             settings.kafka.buffer_bytes,
             settings.commit_interval_ms / 1000 if whole else settings.checkpoint_interval,
             settings.startup_timeout,
-            SHUTDOWN_SECONDS,
+            settings.shutdown_timeout,
         ),
         once=settings.once,
-        skip_lost=settings.on_history_lost == "skip-to-now",
+        leap=leap(settings),
         whole=whole is not None,
     )
 
@@ -211,6 +222,13 @@ def first(settings: Settings) -> Position:
     return Position(time=Timestamp(int(settings.from_.timestamp()), 0))
 
 
+def leap(settings: Settings) -> Leap | None:
+    """What is done when history is lost; None to stop."""
+    if settings.on_history_lost == "fail":
+        return None
+    return Leap(Load(where=settings.where_text) if settings.on_history_lost == "resnapshot" else None)
+
+
 def export(progress: Progress) -> None:
     """Let the gauges read the pipeline's progress whenever they are scraped."""
     name = progress.name
@@ -237,8 +255,7 @@ def signals() -> Iterator[Stop]:
     def on_signal(number: int, frame: FrameType | None) -> None:
         del frame
         if stop.is_set():
-            if os.isatty(STDERR):
-                os.write(STDERR, SHOW_CURSOR)
+            live.show_cursor()
             os._exit(128 + number)
         stop.number = number
         stop.set()

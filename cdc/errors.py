@@ -70,7 +70,7 @@ class Poison(CdcError):
 
 
 class Unencodable(Poison):
-    """The event's BSON is malformed or has no JSON form."""
+    """The event's BSON is malformed or has no JSON form, or the source cannot hand it over."""
 
 
 class TooLarge(Poison):

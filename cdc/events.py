@@ -168,13 +168,14 @@ class Batch:
 
     With a `namespace` they are documents read from it, as of `position.time`; without one they are change events.
     `position` is where to go on once all of it is acknowledged; `server_time` is the server's last operation time
-    as the reply told it.
+    as the reply told it. `unread` says why the events could not be had: of each there is the place alone.
     """
 
     raw: bytes
     position: Position
     namespace: Namespace | None = None
     server_time: Timestamp | None = None
+    unread: str | None = None
 
 
 class Rejected(NamedTuple):

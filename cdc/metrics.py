@@ -50,6 +50,12 @@ SNAPSHOT_CHUNKS = Gauge("cdc_snapshot_chunks", "Chunks of the last load, as far 
 SNAPSHOT_SECONDS_LEFT = Gauge(
     "cdc_snapshot_seconds_left", "Until the load is done, by its pace; NaN while unknown, 0 without a load", [PIPELINE]
 )
+OPLOG_HEADROOM = Gauge(
+    "cdc_oplog_headroom_seconds", "From the oldest entry of the oplog to the acknowledged position", [PIPELINE]
+)
+OPLOG_LOST_IN = Gauge(
+    "cdc_oplog_lost_in_seconds", "Until the oplog overtakes the position, by the pace of the last minutes", [PIPELINE]
+)
 IMAGES = Counter("cdc_images_total", "Changes whose documents were looked up, by how they were had", [PIPELINE, IMAGE])
 CHECKPOINTS = Counter("cdc_checkpoints_total", "Positions saved", [PIPELINE])
 CHECKPOINT_AGE = Gauge(

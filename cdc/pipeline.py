@@ -2,8 +2,8 @@
 
     source ──Batch──▶ encode ──Records──▶ sink ──acks──▶ ledger ──frontier──▶ cursor store
 
-It is crash-only: every retry closes the attempt and opens it again from the saved cursor, by the same code as a
-start of the process, with a new source, sink and ledger, so that a late acknowledgement reaches a discarded object.
+It is crash-only: every retry (`attempts`) closes the attempt and opens it again from the saved cursor, by the same code
+as a start of the process, with new source, sink and ledger, so that a late acknowledgement reaches a discarded object.
 """
 
 import threading
@@ -16,9 +16,9 @@ import structlog
 from bson.timestamp import Timestamp
 
 from cdc import metrics
-from cdc.backoff import Backoff
-from cdc.errors import CdcError, HistoryLost, Retryable, SinkUnreachable, SourceUnreachable
+from cdc.errors import CdcError, SinkUnreachable
 from cdc.events import Batch, Load, Position, Records, Rejected
+from cdc.leaps import Leap
 from cdc.ledger import Ledger, Slot
 from cdc.progress import Progress
 from cdc.reader import Reader
@@ -30,6 +30,9 @@ BUSY_WAIT, IDLE_WAIT = 0.01, 0.1
 
 JOIN_SECONDS = 2.0
 """How long the reader may take to end; it is a daemon, and touches nothing that another attempt uses."""
+
+OPEN_SECONDS = 60.0
+"""How long opening a source or a sink may take before it counts as a stall; what they wait for ends sooner."""
 
 
 class Source(Protocol):
@@ -96,8 +99,9 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a pipeline is made of; `first` is where it begins when nothing was saved.
+    """What a pipeline is made of.
 
+    `first` is where it begins when nothing was saved; `leap` is made when history is lost, which stops it without one.
     With `whole`, to save a position makes all visible that was sent: it covers that, and nothing is in flight.
     """
 
@@ -109,7 +113,7 @@ class Parts:
     first: Position
     bounds: Bounds
     once: bool = False
-    skip_lost: bool = False
+    leap: Leap | None = None
     whole: bool = False
 
 
@@ -140,11 +144,12 @@ class Attempt:
         or changes between the two would be lost (I6). The sink is opened then, so that a source that refuses leaves no
         topic behind.
         """
+        self._progress.rests(OPEN_SECONDS)
         saved = self._parts.store.load()
         self._saved = None if self._start else saved
         begin = self._start or self._saved or self._parts.first
         log.info("begins", pipeline=self._parts.name, resumes=str(begin.clock) if saved else None)
-        self.load = begin.load
+        self.load, self._progress.began = begin.load, begin
         self._source, self._sink = self._parts.source(), self._parts.sink()
         self._reader = Reader(self._source.read(begin), self._parts.bounds.prefetch_bytes)
         try:
@@ -152,8 +157,10 @@ class Attempt:
             if first := self._first(stop):
                 if self._saved is None:
                     self._save(first.position)
+                self._progress.rests(OPEN_SECONDS)
                 self._sink.open()
                 self._progress.probe = self._sink.missing
+                self._progress.stood.set()
                 self._follow(first, stop)
         finally:
             self._close()
@@ -257,6 +264,7 @@ class Attempt:
 
     def _drain(self) -> None:
         """Nothing more is read; what is in flight gets its time, and the position is saved."""
+        self._progress.rests(self._parts.bounds.shutdown_timeout)
         self._reader.stop()
         self._sink.flush(self._parts.bounds.shutdown_timeout)
         self._checkpoint(at_once=True)
@@ -267,6 +275,7 @@ class Attempt:
             )
 
     def _close(self) -> None:
+        self._progress.rests(JOIN_SECONDS)
         self._reader.stop()
         try:
             self._source.close()
@@ -277,48 +286,3 @@ class Attempt:
     def _settled(self, slot: Slot) -> None:
         self._progress.acknowledged(slot)
         self._done = self._done or slot is self._goal
-
-
-def run(parts: Parts, progress: Progress, stop: threading.Event) -> None:
-    """Attempts, one after another, until `stop` is set or, with `once`, all that was there is acknowledged.
-
-    What is out of reach is tried again for ever, but at the start only for `startup_timeout`. Raises `CdcError`.
-    """
-    deadline = time.monotonic() + parts.bounds.startup_timeout
-    backoff = Backoff()
-    start: Position | None = None
-    while True:
-        attempt = Attempt(parts, progress, start)
-        try:
-            attempt.run(stop)
-        except HistoryLost as lost:
-            progress.failed(lost)
-            if not parts.skip_lost or (start is not None and not attempt.moved):
-                raise
-            log.warning("history lost; going on from now", error=str(lost), pipeline=parts.name)
-            start = Position(load=attempt.load)
-        except Retryable as error:
-            progress.failed(error)
-            wait = backoff.after(moved=attempt.moved)
-            if not backoff.started and time.monotonic() + wait > deadline:
-                raise
-            if _stopped(error, wait, stop, parts.name):
-                return
-            start = None
-        except CdcError as error:
-            progress.failed(error)
-            raise
-        else:
-            return
-
-
-def _stopped(error: Retryable, wait: float, stop: threading.Event, name: str) -> bool:
-    """Wait for the next attempt; true once no more is wanted, and all that was read is acknowledged and saved."""
-    if not stop.is_set():
-        metrics.RETRIES.labels(name, type(error).__name__).inc()
-        log.warning("trying again", error=str(error), hint=error.hint, seconds=round(wait, 1), pipeline=name)
-    if not stop.wait(wait):
-        return False
-    if isinstance(error, SourceUnreachable):
-        return True
-    raise error

@@ -1,6 +1,7 @@
 """Where the pipeline stands, for those who look at it from outside: the HTTP endpoint and the live line."""
 
 import math
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -49,10 +50,11 @@ class Pace:
 
 @dataclass
 class Progress:
-    """Written by the loop's thread alone, read by any; every read is of one attribute."""
+    """Written by the loop's thread alone but for the notice, read by any; every read is of one attribute."""
 
     name: str
     frontier: Position | None = None
+    began: Position | None = None
     server_time: Timestamp | None = None
     replied: float = field(default_factory=time.monotonic)
     turned: float = field(default_factory=time.monotonic)
@@ -65,6 +67,8 @@ class Progress:
     notice: str | None = None
     pace: Pace = field(default_factory=Pace)
     probe: Callable[[], str | None] = lambda: None
+    stood: threading.Event = field(default_factory=threading.Event)
+    """Set once an attempt has stood: the source read, the sink reached."""
 
     def received(self, batch: Batch, records: Records, nbytes: int) -> Counter[Operation]:
         """Count what a reply became, in `nbytes` of memory; gives its records by operation."""
@@ -95,7 +99,7 @@ class Progress:
         """What is acknowledged goes up to here; a load that begins or ends with it is told to the log."""
         before, load = self.load, position.load
         if load is not None:
-            if before is None or load.id != before.id:
+            if before is None or load.id != before.id or (before.ended is not None and load.ended is None):
                 self.pace, before = Pace(), None
             self.pace.update(load.documents)
             if load.ended is None and before is None:
@@ -114,6 +118,10 @@ class Progress:
         """An attempt ended."""
         metrics.ERRORS.labels(self.name, type(error).__name__).inc()
         self.trouble = str(error)
+
+    def rests(self, seconds: float) -> None:
+        """The loop may stand still for so long from now on, and that is no stall."""
+        self.turned = max(self.turned, time.monotonic() + seconds)
 
     def heard(self, batch: Batch) -> None:
         """The source replied."""

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,15 +26,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Stack]":
 @pytest.fixture
 def own_stack(tmp_path: Path) -> "Iterator[Callable[..., Stack]]":
     """Starts a stack of the test's own, to stop, kill and start; takes the options of `cdc.local.stack.up`."""
-    folders: list[Path] = []
+    with _stacks(tmp_path) as start:
+        yield start
 
-    def start(**options: Any) -> "Stack":  # noqa: ANN401 - whatever `up` takes
-        folders.append(tmp_path / f"stack-{len(folders)}")
-        return _up(folders[-1], **options)
 
-    yield start
-    for folder in folders:
-        _remove(folder)
+@pytest.fixture(scope="module")
+def module_stack(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Callable[..., Stack]]":
+    """The same for all tests of a module, none of which breaks it."""
+    with _stacks(tmp_path_factory.mktemp("stacks")) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +72,19 @@ def database(mongo: MongoClient[dict[str, Any]]) -> Iterator[str]:
 def topic() -> str:
     """The name of a topic that nobody else uses and that does not exist yet."""
     return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@contextmanager
+def _stacks(within: Path) -> "Iterator[Callable[..., Stack]]":
+    folders: list[Path] = []
+
+    def start(**options: Any) -> "Stack":  # noqa: ANN401 - whatever `up` takes
+        folders.append(within / f"stack-{len(folders)}")
+        return _up(folders[-1], **options)
+
+    yield start
+    for folder in folders:
+        _remove(folder)
 
 
 def _up(folder: Path, **options: Any) -> "Stack":  # noqa: ANN401 - whatever `up` takes

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from cdc.cli import options
+from cdc.cli import given
 
 app = typer.Typer(help="Look at the saved positions, forget, move or copy them.", no_args_is_help=True)
 
@@ -144,9 +144,9 @@ def _confirm(loss: str | None, *, yes: bool) -> None:
         typer.confirm(f"{loss} Go on?", abort=True, err=True)
 
 
-def _settings(given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the type is imported when the command runs
+def _settings(said: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the type is imported when the command runs
     from cdc.ops import logs  # noqa: PLC0415
 
-    found = options.settings(given)
+    found = given.settings(said)
     logs.configure(found.log_format, debug=found.debug)
     return found

@@ -1,8 +1,7 @@
 """The options that commands share, and the settings that they are flags of."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Option
 
@@ -256,7 +255,7 @@ CommitIntervalMs = Annotated[
 OnHistoryLost = Annotated[
     str | None,
     Option(
-        metavar="fail|skip-to-now",
+        metavar="fail|resnapshot|skip-to-now",
         help="When the server no longer has the saved position. (default: fail)",
         rich_help_panel=RUN,
     ),
@@ -269,6 +268,28 @@ StartupTimeout = Annotated[
     float | None,
     Option(
         metavar="SECONDS", help="How long MongoDB and Kafka are tried at the start. (default: 30)", rich_help_panel=RUN
+    ),
+]
+ShutdownTimeout = Annotated[
+    float | None,
+    Option(
+        metavar="SECONDS", help="How long a stop waits for Kafka's acknowledgements. (default: 7)", rich_help_panel=RUN
+    ),
+]
+StallTimeout = Annotated[
+    float | None,
+    Option(
+        metavar="SECONDS",
+        help="How long the loop may stand still before the process ends with code 3. (default: 120)",
+        rich_help_panel=RUN,
+    ),
+]
+HeadroomWarn = Annotated[
+    float | None,
+    Option(
+        metavar="SECONDS",
+        help="Warn when the oplog overtakes the position in less than that. (default: 3600)",
+        rich_help_panel=RUN,
     ),
 ]
 MetricsPort = Annotated[
@@ -288,19 +309,3 @@ LogFormat = Annotated[
 Debug = Annotated[
     bool | None, Option("--debug", metavar="", help="Log what is of use to a developer.", rich_help_panel=RUN)
 ]
-
-_GROUPED = {"database": "mongo.database", "mongo_uri": "mongo.uri", "bootstrap_servers": "kafka.bootstrap_servers"}
-_REVERSED = {"no_snapshot": "snapshot", "no_create_topics": "create_topics"}
-
-
-def settings(given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the type is imported when a command runs
-    """The settings in force under a command's options, by the names of its parameters."""
-    from cdc.config import SETTINGS, load  # noqa: PLC0415 - `cdc --help` stays fast
-
-    flags = {}
-    for option, value in given.items():
-        if option in _REVERSED:
-            flags[_REVERSED[option]] = False if value else None
-        elif (setting := _GROUPED.get(option, option.rstrip("_"))) in SETTINGS:
-            flags[setting] = value
-    return load(flags, config=given["config"]).settings

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from cdc.cli import options
+from cdc.cli import given, options
 from cdc.errors import ConfigInvalid
 
 DO = "What to do instead"
@@ -50,6 +50,9 @@ def snapshot(
     cursor_topic: options.CursorTopic = None,
     on_history_lost: options.OnHistoryLost = None,
     startup_timeout: options.StartupTimeout = None,
+    shutdown_timeout: options.ShutdownTimeout = None,
+    stall_timeout: options.StallTimeout = None,
+    headroom_warn: options.HeadroomWarn = None,
     metrics_port: options.MetricsPort = None,
     log_format: options.LogFormat = None,
     debug: options.Debug = None,
@@ -60,7 +63,7 @@ def snapshot(
     it does the work by its own settings, and this command takes only --collection and --where, and shows how far it
     is. Where none runs, this command does the work, passes on the changes since the saved position, and ends.
     """
-    settings = options.settings(locals())
+    settings = given.settings(locals())
     from cdc import app  # noqa: PLC0415 - `cdc --help` stays fast
     from cdc.ops import snapshots  # noqa: PLC0415
 

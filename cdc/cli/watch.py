@@ -1,6 +1,6 @@
 """`cdc watch`."""
 
-from cdc.cli import options
+from cdc.cli import given, options
 
 
 def watch(
@@ -43,6 +43,9 @@ def watch(
     once: options.Once = None,
     dry_run: options.DryRun = None,
     startup_timeout: options.StartupTimeout = None,
+    shutdown_timeout: options.ShutdownTimeout = None,
+    stall_timeout: options.StallTimeout = None,
+    headroom_warn: options.HeadroomWarn = None,
     metrics_port: options.MetricsPort = None,
     log_format: options.LogFormat = None,
     debug: options.Debug = None,
@@ -52,7 +55,7 @@ def watch(
     A first start loads what exists, then goes on with the changes. Every option can also come from the
     environment (CDC_TOPIC, CDC_MONGO__URI, …) or a file: see `cdc config show`.
     """
-    settings = options.settings(locals())
+    settings = given.settings(locals())
     from cdc import app  # noqa: PLC0415 - `cdc --help` stays fast
 
     app.watch(settings)

@@ -43,6 +43,14 @@ class Loaded:
     settings: Settings
     origin: dict[str, str]
 
+    @property
+    def visible(self) -> str | None:
+        """The flag by which a password stands in the list of processes, where one does."""
+        uri, origin = self.settings.mongo.uri, self.origin["mongo.uri"]
+        if uri is None or not origin.startswith("flag ") or masked(uri.get_secret_value()) == uri.get_secret_value():
+            return None
+        return origin.removeprefix("flag ")
+
     def rows(self) -> list[Row]:
         """Every setting, in the order of the schema."""
         dumped = self.settings.model_dump(mode="json", by_alias=True)

@@ -148,11 +148,21 @@ class Settings(BaseModel):
     create_topics: bool = Field(default=True, description="Create topics that are missing.")
     dead_letter_topic: TopicName | None = Field(None, description="Topic for events that cannot become a record.")
     ddl_topic: TopicName | None = Field(None, description="Topic for what happens to collections: drop, rename, ….")
-    on_history_lost: Literal["fail", "skip-to-now"] = Field(
-        "fail", description="When the server no longer has the saved position: stop, or lose what is between."
+    on_history_lost: Literal["fail", "resnapshot", "skip-to-now"] = Field(
+        "fail",
+        description="When the server no longer has the saved position: stop, load everything again, or go on from now.",
     )
     startup_timeout: float = Field(
         30, gt=0, allow_inf_nan=False, description="How long MongoDB and Kafka are tried at the start, in seconds."
+    )
+    shutdown_timeout: float = Field(
+        7, gt=0, le=86400, description="How long a stop waits for Kafka to acknowledge what was sent, in seconds."
+    )
+    stall_timeout: float = Field(
+        120, ge=1, le=86400, description="How long the loop may stand still before the process ends, in seconds."
+    )
+    headroom_warn: float = Field(
+        3600, ge=0, allow_inf_nan=False, description="Warn when the oplog overtakes the position in less, in seconds."
     )
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0: any free one; by default none."

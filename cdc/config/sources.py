@@ -69,6 +69,7 @@ def from_flags(flags: Mapping[str, object]) -> dict[str, Stated]:
 def from_environment(environ: Mapping[str, str]) -> dict[str, Stated]:
     """`CDC_GROUP__NAME` variables; one that is empty was not given; `…_FILE` names a file that holds a secret."""
     stated: dict[str, Stated] = {}
+    in_files: list[str] = []
     for variable, text in environ.items():
         if not variable.startswith(PREFIX) or variable.startswith(_IGNORED) or not text:
             continue
@@ -82,9 +83,9 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Stated]:
             raise ConfigInvalid(
                 f"{stated[name].written} and {variable} say the same setting", hint="leave out one of them"
             )
-        value = _secret(variable, Path(text)) if in_file else text
-        stated[name] = Stated(value, variable, f"environment {variable}")
-    return stated
+        stated[name] = Stated(text, variable, f"environment {variable}")
+        in_files += [name] if in_file else []
+    return stated | {name: _secret(stated[name]) for name in in_files}
 
 
 def from_data_type(name: str, written: str) -> dict[str, Stated]:
@@ -96,16 +97,26 @@ def from_data_type(name: str, written: str) -> dict[str, Stated]:
     }
 
 
-def _secret(variable: str, path: Path) -> str:
+def _secret(named: Stated) -> Stated:
+    """What the file it names holds, less the newline that editors end it with.
+
+    A path that is not absolute is not repeated: it may be the secret itself, written in the wrong place.
+    """
+    path = named.value if named.value.startswith("/") and "@" not in named.value else "its file"
     try:
-        return path.read_text(encoding="utf-8").strip()
+        secret = Path(named.value).read_text(encoding="utf-8").removesuffix("\n")
     except OSError as error:
         raise ConfigInvalid(
-            f"{variable}: {path} cannot be read: {error.strerror}",
+            f"{named.written}: {path} cannot be read: {error.strerror}",
             hint="write the path of a file with the secret in it",
         ) from None
     except UnicodeDecodeError:
-        raise ConfigInvalid(f"{variable}: {path} is not UTF-8 text", hint="save the secret as UTF-8 text") from None
+        raise ConfigInvalid(
+            f"{named.written}: {path} is not UTF-8 text", hint="save the secret as UTF-8 text"
+        ) from None
+    if not secret:
+        raise ConfigInvalid(f"{named.written}: {path} is empty", hint="save the secret in it")
+    return named._replace(value=secret)
 
 
 def from_file(path: Path, option: str) -> dict[str, Stated]:

@@ -15,7 +15,7 @@ from cdc.cursor.owner import Owner
 from cdc.cursor.store import Store
 from cdc.errors import CdcError, ConfigInvalid, Fenced, SinkUnreachable, StoreUnreachable
 from cdc.kafka.cluster import Cluster
-from cdc.kafka.errors import translate
+from cdc.kafka.errors import ONE_INSTANCE, translate
 from cdc.kafka.transactions import Transactions
 
 OWNER = "owner"
@@ -25,6 +25,7 @@ READ_SECONDS = 75.0
 """Longer than a transaction of another pipeline may stay open, which hides what was written behind it."""
 
 POLL_SECONDS = 0.5
+CLAIM_SECONDS = 5.0
 COMPACTED = {"cleanup.policy": "compact"}
 
 
@@ -49,6 +50,7 @@ class KafkaStore(Store):
         self._settings = settings
         self._topic = topic
         self.transactions = transactions
+        self._claimed = False
 
     @property
     def where(self) -> str:
@@ -59,7 +61,12 @@ class KafkaStore(Store):
         return f"--cursor-store kafka --cursor-topic {self._topic}"
 
     def begin(self) -> bytes | None:
-        """The cursor is written again as ours, so that whoever is fenced out can tell by whom."""
+        """The cursor is written again as ours, so that whoever is fenced out can tell by whom.
+
+        Only a process that begins fences others out; one that tries again ends where it was fenced out meanwhile.
+        """
+        if self._claimed and (owner := self._owner()) is not None and owner.id != Owner.this().id:
+            raise self._fenced(owner)
         self._ensure()
         self.transactions.open()
         text = self.text()
@@ -85,28 +92,44 @@ class KafkaStore(Store):
             )
         return nullcontext()
 
-    def explained(self, fenced: Fenced) -> CdcError:
-        """Who took over; where nobody did, a transaction was open for too long, and is to be tried again."""
-        last = self._last()
-        owner = None if last is None else _owner(last)
+    def explained(self) -> CdcError:
+        """Who took over; where nobody did, a transaction was open for too long, and is to be tried again.
+
+        Whoever fences us out says who it is a moment later.
+        """
+        deadline = time.monotonic() + CLAIM_SECONDS
+        while (owner := self._owner()) is not None and owner.id == Owner.this().id and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
         if owner is not None and owner.id == Owner.this().id:
             return SinkUnreachable(
                 "a transaction was open for longer than Kafka allows, and was undone",
                 hint="it is sent again from the saved position",
             )
-        who = "another instance" if owner is None else str(owner)
-        return Fenced(f"pipeline {self.name!r} was taken over by {who}", hint=fenced.hint)
+        return self._fenced(owner)
+
+    def _fenced(self, owner: Owner | None) -> Fenced:
+        return Fenced(f"pipeline {self.name!r} was taken over by {owner or 'another instance'}", hint=ONE_INSTANCE)
+
+    def _owner(self) -> Owner | None:
+        last = self._last()
+        return None if last is None else _owner(last)
 
     def _write(self, text: bytes | None) -> None:
         owner = Owner.this().model_dump_json().encode()
         try:
             self.transactions.begin()
-            self.transactions.producer.produce(self._topic, text, self.name.encode(), headers=[(OWNER, owner)])
+            self._produce(text, owner)
             self.transactions.commit()
-        except KafkaException as error:
-            raise self._translate(error.args[0]) from error
+            self._claimed = True
         except Fenced as fenced:
-            raise self.explained(fenced) from fenced
+            raise self.explained() from fenced
+
+    def _produce(self, text: bytes | None, owner: bytes) -> None:
+        hosts = self._settings.bootstrap_servers
+        try:
+            self.transactions.producer.produce(self._topic, text, self.name.encode(), headers=[(OWNER, owner)])
+        except KafkaException as error:
+            raise self.transactions.translate(error.args[0], hosts=hosts, topic=self._topic) from error
 
     def _ensure(self) -> None:
         cluster = Cluster(self._settings)

@@ -60,6 +60,10 @@ class Encoder:
         """A batch's records; what cannot become one is among `rejected`. `UnknownOperation` ends the run (I5)."""
         form = self._form(batch)
         rejected: list[Rejected] = []
+        if batch.unread:
+            for raw in _documents(batch.raw):
+                self._reject(form, rejected, raw, batch.unread)
+            return Records(rejected=rejected)
         one = partial(self._one, form, rejected)
         if self._native:
             fits = partial(self._fits, form, rejected, odd=False) if self._refusal else None

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from cdc.config import KafkaSettings
-from cdc.errors import CdcError, SinkUnreachable
-from cdc.kafka.errors import translate
+from cdc.errors import CdcError, Fatal, SinkUnreachable
+from cdc.kafka.errors import telling, translate
 
 log = structlog.get_logger("cdc")
 
 REACH_SECONDS = 5.0
+ANSWER_SECONDS = 0.5
+"""After which we look whether a broker has refused us meanwhile; the connection being made goes on."""
 REQUEST_SECONDS = 10.0
 SETTLE_SECONDS = 15.0
 """How long a topic that was just made may take to show up at the broker that is asked."""
@@ -28,7 +30,7 @@ class Cluster:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._denied: CdcError | None = None
+        self._why: CdcError | None = None
         config: dict[str, Any] = {**settings.client_config("cdc-admin"), "error_cb": self._on_error}
         try:
             self._admin = AdminClient(config | {"log_level": ERRORS_ONLY}, logger=logging.getLogger("librdkafka"))
@@ -36,12 +38,17 @@ class Cluster:
             raise self._translate(error) from error
 
     def reach(self) -> None:
-        """Raises `SinkUnreachable` when no broker answers, and `AccessDenied` when one says why."""
-        try:
-            self._admin.list_topics(timeout=REACH_SECONDS)
-        except KafkaException as error:
-            self._admin.poll(0)
-            raise self._denied or self._translate(error) from error
+        """Raises `SinkUnreachable` when no broker answers, and `AccessDenied`, at once, when one refuses us."""
+        deadline = time.monotonic() + REACH_SECONDS
+        while True:
+            try:
+                self._admin.list_topics(timeout=ANSWER_SECONDS)
+            except KafkaException as error:
+                self._admin.poll(0)
+                if self._why is not None or time.monotonic() >= deadline:
+                    raise self._why or self._translate(error) from error
+            else:
+                return
 
     def describe(self, topic: str) -> Mapping[str, str] | None:
         """The topic's configuration: nothing where we may not know it, None where there is no such topic."""
@@ -53,10 +60,20 @@ class Cluster:
             if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None
             if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                log.warning("may not read the topic's configuration; taken as not compacted", topic=topic)
-                return {}
+                return self._undescribed(topic)
             raise self._translate(error, topic) from error
         return {name: str(entry.value) for name, entry in found.items()}
+
+    def _undescribed(self, topic: str) -> Mapping[str, str] | None:
+        """The same where we may not read the configuration: whether there is such a topic we may still ask."""
+        try:
+            self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_SECONDS)[topic].result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            raise self._translate(error, topic) from error
+        log.warning("may not read the topic's configuration; taken as not compacted", topic=topic)
+        return {}
 
     def create(
         self, topic: str, *, partitions: int | None = None, config: Mapping[str, str] | None = None
@@ -99,6 +116,6 @@ class Cluster:
         return translate(error.args[0], hosts=self._settings.bootstrap_servers, topic=topic)
 
     def _on_error(self, error: KafkaError) -> None:
-        ours = translate(error, hosts=self._settings.bootstrap_servers)
-        if not isinstance(ours, SinkUnreachable):
-            self._denied = ours
+        """Keep why nobody answers, and before all that we are refused."""
+        if telling(error) and not isinstance(self._why, Fatal):
+            self._why = translate(error, hosts=self._settings.bootstrap_servers)

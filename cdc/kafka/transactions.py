@@ -12,8 +12,8 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from cdc.config import KafkaSettings
-from cdc.errors import CdcError, SinkUnreachable
-from cdc.kafka.errors import translate
+from cdc.errors import CdcError, Fenced, SinkUnreachable
+from cdc.kafka.errors import ONE_INSTANCE, translate
 from cdc.metrics import timed
 
 log = structlog.get_logger("cdc")
@@ -93,14 +93,22 @@ class Transactions:
             else:
                 return
 
-    def _translate(self, error: KafkaException) -> CdcError:
-        failure: KafkaError = error.args[0]
-        if failure.txn_requires_abort():
+    def translate(self, error: KafkaError, *, hosts: str, topic: str | None = None) -> CdcError:
+        """As `errors.translate`, but for what ends a transaction or its producer.
+
+        A fatal error may hide its cause, and is most often that another producer has the name.
+        """
+        if error.txn_requires_abort():
             return SinkUnreachable(
-                f"Kafka at {self._settings.bootstrap_servers} undid a transaction ({failure.name()})",
+                f"Kafka at {hosts} undid a transaction ({error.name()})",
                 hint="it is sent again from the saved position",
             )
-        return translate(failure, hosts=self._settings.bootstrap_servers)
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - a public code
+            return Fenced(f"Kafka at {hosts}: the producer cannot go on ({error.name()})", hint=ONE_INSTANCE)
+        return translate(error, hosts=hosts, topic=topic)
+
+    def _translate(self, error: KafkaException) -> CdcError:
+        return self.translate(error.args[0], hosts=self._settings.bootstrap_servers)
 
     def _on_error(self, error: KafkaError) -> None:
         self.heard(error)

@@ -1,5 +1,6 @@
 """What moves while it runs: on a terminal one live line, elsewhere now and then a line of the log about a load."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,9 @@ from rich.text import Text
 
 from cdc.ops import loading
 from cdc.progress import Progress
+
+STDERR = 2
+SHOW_CURSOR = b"\x1b[?25h"
 
 RATE_SECONDS = 2.0
 """The window of the rate shown."""
@@ -45,10 +49,24 @@ class Rate:
 def shown(progress: Progress, rate: Rate) -> RenderableType:
     speed = rate.update(progress.records)
     if progress.trouble is not None:
-        return Text(f"waiting: {progress.trouble}", style="yellow", no_wrap=True)
-    frontier = progress.frontier
-    if frontier is not None and frontier.loading:
+        return Text(words(progress), style="yellow", no_wrap=True)
+    if progress.frontier is not None and progress.frontier.loading:
         return loading.bar(progress)
+    return Text(f"{speed:,.0f} records/s · {words(progress)}", style="bold", no_wrap=True)
+
+
+def words(progress: Progress) -> str:
+    """Where it is, in one line."""
+    frontier = progress.frontier
+    if progress.trouble is not None:
+        return f"waiting: {progress.trouble}"
+    if frontier is not None and frontier.loading:
+        return loading.words(progress)
     where = frontier.clock.isoformat(sep=" ") if frontier and frontier.clock else "start"
-    text = f"{speed:,.0f} records/s · lag {progress.lag:.0f} s · at {where} · {progress.records:,} records"
-    return Text(text, style="bold", no_wrap=True)
+    return f"lag {progress.lag:.0f} s · at {where} · {progress.records:,} records"
+
+
+def show_cursor() -> None:
+    """Give a terminal the cursor back that the live line hides, where the process ends at once."""
+    if os.isatty(STDERR):
+        os.write(STDERR, SHOW_CURSOR)

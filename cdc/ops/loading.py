@@ -24,13 +24,19 @@ BAR_WIDTH = 30
 
 def bar(progress: Progress) -> Table:
     """Of the load under way, in one row."""
-    load = progress.load or Load()
+    load = progress.last_load
     row = Table.grid(padding=(0, 1))
     row.add_row(
         ProgressBar(total=load.estimated or None, completed=load.documents, width=BAR_WIDTH),
-        Text(f"{_documents(load)} · {_pace(progress)} · {_chunks(load)}", style="bold", no_wrap=True),
+        Text(words(progress), style="bold", no_wrap=True),
     )
     return row
+
+
+def words(progress: Progress) -> str:
+    """How far the load under way is, in one line."""
+    load = progress.last_load
+    return f"{_documents(load)} · {_pace(progress)} · {_chunks(load)}"
 
 
 def state(load: Load) -> str:

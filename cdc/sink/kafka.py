@@ -15,7 +15,7 @@ from cdc import metrics
 from cdc.config import KafkaSettings
 from cdc.errors import CdcError, Fenced, Poison, SinkUnreachable, Unencodable
 from cdc.events import Operation, Pending, Records, Rejected, cluster_time
-from cdc.kafka.errors import translate
+from cdc.kafka.errors import telling, translate
 from cdc.kafka.transactions import Transactions
 from cdc.metrics import timed
 from cdc.sink.topics import Topics
@@ -44,7 +44,7 @@ class KafkaSink:
         name: str,
         letter: Callable[[Rejected], Letter],
         transactions: Transactions | None = None,
-        explained: Callable[[Fenced], CdcError] = lambda fenced: fenced,
+        explained: Callable[[], CdcError] | None = None,
     ) -> None:
         self._settings = settings
         self._hosts = settings.bootstrap_servers
@@ -53,9 +53,11 @@ class KafkaSink:
         self._letter = letter
         self._transactions = transactions
         self._explained = explained
+        self._translate = translate if transactions is None else transactions.translate
         self._letters: deque[tuple[Letter, Pending]] = deque()
         self._failure: CdcError | None = None
         self._down = False
+        self._why: str | None = None
         self._producer: Producer
 
     @timed("kafka.open")
@@ -65,7 +67,7 @@ class KafkaSink:
             self._producer = self._made()
             self._prepare()
         except KafkaException as error:
-            raise translate(error.args[0], hosts=self._hosts) from error
+            raise self._translate(error.args[0], hosts=self._hosts) from error
 
     def _made(self) -> Producer:
         if self._transactions is not None:
@@ -86,8 +88,8 @@ class KafkaSink:
             self._producer.list_topics(self._topics.one, timeout=PREPARE_SECONDS)
 
     def produce(self, records: Records, start: int, slot: Pending) -> int:
-        if self._transactions is not None:
-            self._transactions.begin()
+        if not self._begun():
+            return start
         produce = self._producer.produce
         delivered = self._callback(slot)
         namespace, operation, topic, tombstones = None, None, None, False
@@ -112,11 +114,22 @@ class KafkaSink:
             return index
         except KafkaException as error:
             sent += 1
-            self._refused(translate(error.args[0], hosts=self._hosts), _place(records, index), slot)
+            self._refused(self._translate(error.args[0], hosts=self._hosts), _place(records, index), slot)
             return index + 1
         finally:
             slot.expect(sent)
         return len(records)
+
+    def _begun(self) -> bool:
+        """Whether there is a transaction to produce into, where there must be; `poll` raises what is wrong."""
+        if self._transactions is None:
+            return True
+        try:
+            self._transactions.begin()
+        except CdcError as error:
+            self._failure = error
+            return False
+        return True
 
     def reject(self, rejected: Rejected, slot: Pending) -> None:
         self._send_letter(Unencodable, rejected, slot)
@@ -126,7 +139,7 @@ class KafkaSink:
             self._producer.poll(seconds)
         self._produce_letters()
         if isinstance(self._failure, Fenced):
-            raise self._explained(self._failure)
+            raise self._failure if self._explained is None else self._explained()
         if self._failure is not None:
             raise self._failure
 
@@ -149,7 +162,7 @@ class KafkaSink:
         try:
             yield
         except KafkaException as error:
-            self._failure = translate(error.args[0], hosts=self._hosts)
+            self._failure = self._translate(error.args[0], hosts=self._hosts)
 
     @property
     def _may_settle(self) -> bool:
@@ -163,8 +176,8 @@ class KafkaSink:
         try:
             self._producer.list_topics(timeout=PROBE_SECONDS)
         except KafkaException:
-            return f"Kafka at {self._hosts} cannot be reached"
-        self._down = False
+            return self._why or f"Kafka at {self._hosts} cannot be reached"
+        self._down, self._why = False, None
         return None
 
     def close(self) -> None:
@@ -192,7 +205,7 @@ class KafkaSink:
         if error is None:
             slot.acknowledge()
             return
-        ours = translate(error, hosts=self._hosts, topic=message.topic())
+        ours = self._translate(error, hosts=self._hosts, topic=message.topic())
         if isinstance(ours, Poison):
             self._refused(ours, place, slot)
         else:
@@ -200,7 +213,7 @@ class KafkaSink:
 
     def _undelivered(self, error: KafkaError, message: Message) -> None:
         if self._failure is None:
-            self._failure = translate(error, hosts=self._hosts, topic=message.topic())
+            self._failure = self._translate(error, hosts=self._hosts, topic=message.topic())
 
     def _refused(self, error: CdcError, place: Rejected, slot: Pending) -> None:
         """A record that can never be delivered becomes a dead letter; anything else ends the attempt.
@@ -233,24 +246,26 @@ class KafkaSink:
     def _produce_letters(self) -> None:
         while self._letters and self._topics.dead_letter is not None:
             (key, value), slot = self._letters[0]
-            if self._transactions is not None:
-                self._transactions.begin()
+            if not self._begun():
+                return
             try:
                 self._producer.produce(self._topics.dead_letter, value, key, on_delivery=self._callback(slot))
             except BufferError:
                 return
             except KafkaException as error:
-                self._failure = translate(error.args[0], hosts=self._hosts, topic=self._topics.dead_letter)
+                self._failure = self._translate(error.args[0], hosts=self._hosts, topic=self._topics.dead_letter)
                 return
             self._letters.popleft()
 
     def _on_error(self, error: KafkaError) -> None:
-        ours = translate(error, hosts=self._hosts)
+        ours = self._translate(error, hosts=self._hosts)
         if error.fatal() or not isinstance(ours, SinkUnreachable):
             self._failure = ours
+        elif telling(error):
+            self._why = str(ours)
         elif error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down:  # noqa: SLF001 - a public code
             self._down = True
-            log.warning("Kafka cannot be reached; records wait", kafka=self._hosts, pipeline=self._name)
+            log.warning("Kafka cannot be reached; records wait", kafka=self._hosts, why=self._why, pipeline=self._name)
 
 
 def _place(records: Records, index: int) -> Rejected:

@@ -136,6 +136,8 @@ class RawCursor:
     def reply(self, documents: int) -> bytes:
         """The next reply, of at most so many documents; empty where there is nothing, or nothing yet."""
         self._cursor.batch_size(documents)
+        if documents == 1:
+            self._cursor._batch_size = 1  # noqa: SLF001 - by its method PyMongo asks for two
         with well_formed():
             return self._cursor.try_next() or b""
 

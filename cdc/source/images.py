@@ -46,7 +46,7 @@ class Lookup:
 
     def batches(self, batch: Batch) -> Iterator[Batch]:
         """The batch with its images, in as many as keep small what is held at once (I8)."""
-        if not self._due.search(batch.raw):
+        if batch.unread or not self._due.search(batch.raw):
             self._begun = pair(batch.position.time) if batch.position.time else None
             yield batch
             return

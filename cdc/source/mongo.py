@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import ECONNRESET, EPIPE
 from typing import Any
 
 from dns.exception import DNSException
@@ -22,10 +23,16 @@ from cdc.config import MongoSettings
 from cdc.errors import AccessDenied, CdcError, ConfigInvalid, HistoryLost, SourceUnreachable, TooLarge
 from cdc.source.cursors import well_formed
 
-DENIED = frozenset({11, 13, 18, 8000})
-"""UserNotFound, Unauthorized, AuthenticationFailed, AtlasError."""
-HISTORY = frozenset({260, 280, 286})
-"""InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost."""
+LOGIN = frozenset({11, 18})
+"""UserNotFound, AuthenticationFailed."""
+DENIED = frozenset({13, 8000})
+"""Unauthorized, AtlasError."""
+FORGOTTEN = 286
+HISTORY = frozenset({260, 280, FORGOTTEN, 40647, 40649, 50796, 50811, 50816, 50872})
+"""InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost: a token of another stream, or too old a one; and
+what a server says of a token that is none, by where in it that shows."""
+UNPARSED = frozenset({9, 15})
+"""FailedToParse, Overflow: said of such a token too, and of filters."""
 RESUMABLE = frozenset({6, 7, 43, 63, 89, 91, 133, 134, 150, 175, 189, 202, 211, 234, 237, 262, 290, 317, 358, 384})
 RESUMABLE |= frozenset({9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 50, 136})
 """Network, elections, shutdown, cursors gone, stale routing. A cursor that the oplog overtook (136) is gone too, and
@@ -35,12 +42,24 @@ NOT_REPLICATED = 40573
 IMAGE_MISSING = 47
 ON_VIEW = 166
 INVALID_NAMESPACE = 73
-EVENT_TOO_LARGE = 10334
+EVENT_TOO_LARGE, FIELD_TOO_LARGE = 10334, 7182500
+"""Of the whole event, and of one field of an event that is to be split."""
 
 FILTERED = {"--match": "change event", "--where": "document"}
 
 RUNNING = ("Executor error", "PlanExecutor error")
 """How the server's words begin when a filter failed on a document: they may quote it."""
+
+FAILURE = re.compile(
+    r"error=(\w+)\([^\[>]*"
+    r"(?:\[(Errno -?\d+|SSL: \w+)\](?: (?:certificate verify failed: )?([^>]*?)\.? \(_ssl)?)?"
+)
+"""How the client tells of a server that it could not ask: class, number, and the words of TLS."""
+
+CLOSED = frozenset({None, f"Errno {ECONNRESET}", f"Errno {EPIPE}"})
+CLOSED_HINT = "does it want TLS (mongo.tls), or a certificate of ours (mongo.tls_certificate_key_file)?"
+TLS_HINT = "mend mongo.tls_ca_file, mongo.tls_certificate_key_file or the host in --mongo-uri, or its certificate"
+CREDENTIALS = "user, password and auth_source, or for X.509 mongo.tls_certificate_key_file"
 
 WIRE_5_0, WIRE_6_0 = 13, 17
 """The wire versions of MongoDB 5.0, the first to read at a time that is past, and 6.0, with `showExpandedEvents`."""
@@ -113,9 +132,7 @@ def translate(error: PyMongoError, settings: MongoSettings, *, filtered_by: str 
     if isinstance(error, ConfigurationError):
         return _misfit(error, where)
     if isinstance(error, ServerSelectionTimeoutError):
-        return SourceUnreachable(
-            f"{where} cannot be reached{_reason(error)}", hint="is it running, and is --mongo-uri right?"
-        )
+        return _unreachable(error, where)
     if isinstance(error, ConnectionFailure):
         return SourceUnreachable(f"{where} closed the connection", hint="it is tried again")
     if isinstance(error, DocumentTooLarge):
@@ -130,7 +147,8 @@ def _misfit(error: ConfigurationError, where: str) -> CdcError:
             hint="does DNS answer, and is --mongo-uri right?",
         )
     return ConfigInvalid(
-        f"--mongo-uri: {error}", hint="see https://www.mongodb.com/docs/manual/reference/connection-string/"
+        f"the options for {where} do not fit: {error}",
+        hint="mend the mongo settings, or --mongo-uri; an encrypted key needs its password",
     )
 
 
@@ -138,19 +156,17 @@ def _refusal(error: OperationFailure, where: str, database: str, filtered_by: st
     code, details = error.code or 0, error.details or {}
     name = details.get("codeName", code)
     ours: CdcError | None = None
-    if code in DENIED:
-        grant = f'db.getSiblingDB("admin").grantRolesToUser("USER", [{{role: "read", db: "{database}"}}])'
-        ours = AccessDenied(
-            f"{where} refuses access to {database!r} ({name})", hint=f"{grant}, or mend user, password and auth_source"
-        )
+    if code in LOGIN or code in DENIED:
+        ours = _denied(code, name, where, database)
     elif code in HISTORY:
-        ours = HistoryLost(f"{where} no longer has the saved position ({name})", hint="see --on-history-lost")
+        knows = "no longer has" if code == FORGOTTEN else "has no stream with"
+        ours = HistoryLost(f"{where} {knows} the saved position ({name})", hint="see --on-history-lost")
     elif code == NOT_REPLICATED:
         ours = ConfigInvalid(f"{where} has no change streams: not a replica set", hint="run rs.initiate() on it")
-    elif code == EVENT_TOO_LARGE:
+    elif code in (EVENT_TOO_LARGE, FIELD_TOO_LARGE):
         ours = TooLarge(
             f"{where}: the next event is larger than 16 MiB and cannot be read",
-            hint="leave the images out: --full-document off --before off",
+            hint="leave the images out: --full-document off --before off; or go on behind it: `cdc cursor set --time`",
         )
     elif code in RESUMABLE or error.has_error_label("ResumableChangeStreamError"):
         ours = SourceUnreachable(f"{where} ended the stream ({name})", hint="it is opened again")
@@ -176,10 +192,24 @@ def _refusal(error: OperationFailure, where: str, database: str, filtered_by: st
     return ours
 
 
-def _reason(error: ServerSelectionTimeoutError) -> str:
-    """Class and number of the first server's failure; the client tells them in its words alone."""
-    found = re.search(r"error=(\w+)\([^\[>]*(?:\[(Errno -?\d+|SSL: \w+)\])?", str(error))
-    return f" ({', '.join(filter(None, found.groups()))})" if found else ""
+def _denied(code: int, name: object, where: str, database: str) -> AccessDenied:
+    if code in LOGIN:
+        return AccessDenied(f"{where} refuses the login ({name})", hint=f"mend {CREDENTIALS}")
+    grant = f'db.getSiblingDB("admin").grantRolesToUser("USER", [{{role: "read", db: "{database}"}}])'
+    return AccessDenied(f"{where} refuses access to {database!r} ({name})", hint=f"{grant}, or mend {CREDENTIALS}")
+
+
+def _unreachable(error: ServerSelectionTimeoutError, where: str) -> SourceUnreachable:
+    """With class and number of the first server's failure, and what TLS says; the client tells them in words alone."""
+    found = FAILURE.search(str(error))
+    kind, number, words = found.groups() if found else (None, None, None)
+    hint = "is it running, and is --mongo-uri right?"
+    if number and number.startswith("SSL"):
+        hint = TLS_HINT
+    elif kind == "AutoReconnect" and number in CLOSED:
+        hint = CLOSED_HINT
+    said = f" ({', '.join(filter(None, (kind, number, words)))})" if kind else ""
+    return SourceUnreachable(f"{where} cannot be reached{said}", hint=hint)
 
 
 def hosts(settings: MongoSettings) -> str:

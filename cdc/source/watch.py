@@ -6,8 +6,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+import pymongo
 import structlog
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from cdc.config import MongoSettings
 from cdc.errors import CdcError, ConfigInvalid, HistoryLost
@@ -17,7 +18,7 @@ from cdc.source.change_stream import ChangeStream, Images, Scope
 from cdc.source.collections import require_plain
 from cdc.source.cursors import Database, ReplyTap, well_formed
 from cdc.source.images import Lookup
-from cdc.source.mongo import Server, connect, hosts, translate, translated
+from cdc.source.mongo import UNPARSED, Server, connect, hosts, translate, translated
 from cdc.source.polling import Poller, Polls
 from cdc.source.snapshot import Loader, Loads
 
@@ -25,6 +26,9 @@ log = structlog.get_logger("cdc")
 
 ASK_SECONDS = 0.25
 """How often it is asked for requests."""
+
+CLOSE_SECONDS = 1.0
+"""How long a server is waited for that is to forget our sessions; it does so by itself."""
 
 
 class MongoSource:
@@ -103,7 +107,8 @@ class MongoSource:
     def close(self) -> None:
         self._closed = True
         self._pause.set()
-        self._client.close()
+        with pymongo.timeout(CLOSE_SECONDS):
+            self._client.close()
 
     def _check(self, server: Server) -> None:
         if self._images.stored and not server.expanded_events:
@@ -228,22 +233,30 @@ class MongoSource:
                 return stream.open(position, eager=position.loading)
         except HistoryLost as lost:
             raise self._lost(lost, position) from lost
+        except OperationFailure as error:
+            if position.token is None or error.code not in UNPARSED:
+                raise
+            where, hint = f"MongoDB at {hosts(self._settings)}", "see --on-history-lost"
+            raise self._lost(HistoryLost(f"{where} cannot read the saved position", hint=hint), position) from error
 
     def _lost(self, error: HistoryLost, position: Position) -> HistoryLost:
         """The same, with what is lost: seen when the stream is opened, or only with its first reply."""
-        later = "name a later --from" if position.token is None else "`cdc cursor reset` makes the next start load all"
+        later = "; or name a later --from" if position.token is None else ""
         return HistoryLost(
-            f"{error}: changes from {position.clock or 'an unknown time'} on are lost, up to {self._oldest()}",
-            hint=f"--on-history-lost skip-to-now goes on from now; {later}",
+            f"{error}: changes from {position.clock or 'an unknown time'} on are lost, up to {self._until(position)}",
+            hint="--on-history-lost resnapshot loads everything again, --on-history-lost skip-to-now goes on from now"
+            f"{later}",
         )
 
-    def _oldest(self) -> str:
-        """The oldest time the server still knows, if the user may read the oplog."""
+    def _until(self, position: Position) -> str:
+        """The oldest time the server still knows, if the user may read the oplog; now, where that is not the reason."""
         try:
             first = self._client["local"]["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", 1)])
         except PyMongoError:
             first = None
-        return str(first["ts"].as_datetime()) if first else "the oldest the server still has"
+        if first is None:
+            return "the oldest the server still has"
+        return "now" if position.time and first["ts"] <= position.time else str(first["ts"].as_datetime())
 
 
 def _with(batch: Batch, load: Load | None) -> Batch:

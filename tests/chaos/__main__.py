@@ -1,6 +1,7 @@
 """`python -m tests.chaos`: break real servers under a running watcher; `tests/e2e/RESULTS.md` tells what came of it."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -35,6 +36,7 @@ key that do not come in the order of their times.
 
 def main() -> int:
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen = [fault for fault in FAULTS if not arguments.only or any(word in fault.name for word in arguments.only)]
     rows, failed = [], False
     with tempfile.TemporaryDirectory(prefix="cdc-chaos-") as name:

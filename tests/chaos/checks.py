@@ -31,21 +31,16 @@ class Outcome:
 
 
 def check(records: Sequence[Consumed], collection: Collection[dict[str, Any]], log: Log) -> Outcome:
+    seen = Counter(_change(record.value) for record in records)
     written: set[Write] = set()
     deleted: set[Write] = set()
-    stands: dict[bytes, int] = {}
-    seen: Counter[Any] = Counter()
-    for record in records:
-        value = record.value
-        key, operation = value["key"]["_id"], value["op"]
-        mark = _mark(value)
-        seen[record.key, operation, record.ts, mark] += 1
+    stands: dict[Any, int] = {}
+    for _, key, operation, mark in sorted(seen, key=lambda change: change[0]):
         if operation == "delete":
-            if record.key in stands:
-                deleted.add((key, stands.pop(record.key)))
+            deleted.add((key, stands.pop(key, -1)))
         elif mark is not None:
             written.add((key, mark))
-            stands[record.key] = mark
+            stands[key] = mark
     return Outcome(
         records=len(records),
         operations=log.operations,
@@ -54,6 +49,11 @@ def check(records: Sequence[Consumed], collection: Collection[dict[str, Any]], l
         differing=len(topics.differences(records, collection.find())),
         disordered=len(topics.out_of_order(records)),
     )
+
+
+def _change(value: dict[str, Any]) -> tuple[tuple[int, int], Any, str, int | None]:
+    """Its time, document and operation, and the mark it left: what a record that is sent again has in common."""
+    return (value["ts"]["t"], value["ts"]["i"]), value["key"]["_id"], value["op"], _mark(value)
 
 
 def _mark(value: dict[str, Any]) -> int | None:

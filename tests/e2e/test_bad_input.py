@@ -3,9 +3,7 @@
 import json
 import re
 import shlex
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +15,7 @@ from cdc.cursor.cursor import WatchedSource
 from cdc.cursor.file import FileStore
 from cdc.events import Position
 from cdc.local.mongod import standalone
-from tests.support import topic as topics
-from tests.support.child import Child, cdc, running
+from tests.support.child import cdc, running
 from tests.support.refusal import refusal
 from tests.support.waiting import until
 
@@ -111,9 +108,7 @@ def test_mongodb_out_of_reach_at_the_start_is_tried_again_and_named(tmp_path: Pa
 def test_kafka_out_of_reach_at_the_start_is_named(tmp_path: Path, servers: dict[str, str], database: str) -> None:
     args = ["--database", database, "--topic", "t", "--kafka", NOWHERE, "--cursor-dir", str(tmp_path)]
     done = cdc("watch", *args, "--startup-timeout", "0.5", env=servers)
-    assert f"Kafka at {NOWHERE} cannot be reached (_TRANSPORT) | is it running, and is --kafka right?" in refusal(
-        done, 3
-    )
+    assert f"Kafka at {NOWHERE} cannot be reached (_TRANSPORT) | is it running, and are --kafka and" in refusal(done, 3)
     (cursor,) = tmp_path.glob("*.json")
     assert json.loads(cursor.read_bytes())["phase"] == "load"
 
@@ -162,7 +157,7 @@ def test_a_user_without_rights_is_told_what_to_grant(own_stack: "Callable[..., S
         root["shop"].info.insert_one({"_id": 1, "text": CONTENT})
 
         wrong = cdc(*args, f"mongodb://reader:{PASSWORD}x@{place}")
-        assert "refuses access to 'shop' (AuthenticationFailed)" in refusal(wrong, 2)
+        assert "refuses the login (AuthenticationFailed)" in refusal(wrong, 2)
         assert "mend user, password and auth_source" in wrong.stderr
         denied = cdc(*args, f"mongodb://reader:{PASSWORD}@{place}")
         said = refusal(denied, 2)
@@ -201,71 +196,6 @@ def test_a_cursor_that_does_not_fit_is_left_as_it_is(
     suggested = re.findall("`cdc (cursor reset .*)`", said)
     assert cdc(*shlex.split(*suggested), "--yes").returncode == 0
     assert not store.path.exists()
-
-
-def roll(client: MongoClient[dict[str, Any]], position: Timestamp) -> None:
-    """Have the server forget the position."""
-
-    def rolled() -> bool:
-        client["other"].noise.insert_many([{"text": "x" * 50_000} for _ in range(20)])
-        oldest = client["local"]["oplog.rs"].find_one(sort=[("$natural", 1)])
-        return oldest is not None and oldest["ts"] > position
-
-    until(rolled, what="an oplog that has forgotten the position")
-
-
-@contextmanager
-def suspended(child: Child, client: MongoClient[dict[str, Any]], name: str) -> Iterator[None]:
-    """A watch that asks its server nothing, as on a laptop whose lid is shut."""
-    child.process.send_signal(signal.SIGSTOP)
-    asks = {"$match": {"appName": name, "command.getMore": {"$exists": True}}}
-    until(lambda: not list(client.admin.aggregate([{"$currentOp": {}}, asks])), what="a server that nobody asks")
-    yield
-    child.process.send_signal(signal.SIGCONT)
-
-
-def leaps(child: Child, times: int, write: Callable[[], int]) -> None:
-    """Wait until it went on from now so often, and what is written then arrives; `write` counts what is there."""
-    said = "history lost; going on from now"
-    until(lambda: child.text.count(said) == times or not child.alive, what=f"leap {times}")
-    known = write()
-    until(lambda: not child.alive or write() > known, what="a new record")
-    assert child.alive, child.text
-
-
-@pytest.mark.servers
-def test_a_position_the_server_no_longer_has(
-    own_stack: "Callable[..., Stack]", kafka: str, topic: str, tmp_path: Path
-) -> None:
-    small = own_stack(brokers=0, mongo_settings={"replication.oplogSizeMB": 1, "storage.syncPeriodSecs": 1})
-    env = {"CDC_MONGO__URI": small.mongo_uri, "CDC_KAFKA__BOOTSTRAP_SERVERS": kafka}
-    args = ["watch", "--database", "data", "--collection", "info", "--topic", topic, "--name", "p"]
-    args += ["--cursor-dir", str(tmp_path)]
-    cursor = tmp_path / "p.json"
-    with MongoClient[dict[str, Any]](small.mongo_uri) as client:
-
-        def write() -> int:
-            client["data"].info.insert_one({})
-            return topics.ends(kafka, topic)
-
-        first = cdc(*args, "--once", env=env)
-        assert first.returncode == 0, first.stderr
-        saved = cursor.read_bytes()
-        clock = json.loads(saved)["time"]
-        position = Timestamp(clock["t"], clock["i"])
-        roll(client, position)
-
-        lost = refusal(cdc(*args, env=env), 4)
-        assert f"(ChangeStreamHistoryLost): changes from {position.as_datetime()} on are lost, up to 2" in lost
-        assert "--on-history-lost skip-to-now" in lost
-        assert cursor.read_bytes() == saved
-
-        with running(*args, "--on-history-lost", "skip-to-now", env=env, log=tmp_path / "log") as child:
-            leaps(child, 1, write)
-            with suspended(child, client, "p"):
-                roll(client, client.admin.command("ping")["operationTime"])
-            leaps(child, 2, write)
-            assert child.stop() == 0, child.text
 
 
 @pytest.mark.servers

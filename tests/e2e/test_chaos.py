@@ -12,7 +12,7 @@ from tests.chaos.ground import run
 if TYPE_CHECKING:
     from cdc.local.stack import Stack
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("three", [False, True], ids=["one", "three"])

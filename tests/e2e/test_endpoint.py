@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pymongo import MongoClient
@@ -100,6 +101,17 @@ def test_health_readiness_and_nothing_else(child: Child) -> None:
     assert 0 <= ready["lag_seconds"] < 60
     assert endpoint.get("/")[0] == 404
     assert endpoint.get("/readyz?verbose=1")[0] == 200
+
+
+@pytest.mark.parametrize(("told", "host"), [({}, "127.0.0.1"), ({"CDC_METRICS_HOST": "127.0.0.2"}, "127.0.0.2")])
+def test_it_listens_on_127_0_0_1_alone_unless_told(
+    servers: dict[str, str], database: str, tmp_path: Path, told: dict[str, str], host: str
+) -> None:
+    args = ["watch", "--dry-run", "--database", database, "--metrics-port", "0"]
+    with running(*args, env={**servers, **told}, log=tmp_path / "log") as child:
+        assert Endpoint(child).get("/healthz")[0] == 200
+        connections = psutil.Process(child.process.pid).net_connections("inet")
+        assert [each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN] == [host]
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -87,6 +87,7 @@ class _Connection(BaseRequestHandler):
                 except Torn as torn:
                     self.request.sendall(torn.some)
                     self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                    self.request.shutdown(socket.SHUT_RD)  # the other direction's thread lets go of it
                     self.request.close()
                     return
 

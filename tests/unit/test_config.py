@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from cdc.cli.config import app
 from cdc.config import KafkaSettings, Loaded, MongoSettings, Settings, load
+from cdc.config.sources import SECRETS, env_name, from_environment
 from cdc.config.values import MATCHABLE_OPERATIONS, is_topic_name
 from cdc.errors import ConfigInvalid
 from cdc.events import Operation
@@ -112,6 +113,40 @@ def test_a_secret_may_lie_in_a_file_of_its_own(tmp_path: Path, variable: str) ->
     secrets = (loaded.settings.mongo.uri, loaded.settings.mongo.password, loaded.settings.kafka.sasl_password)
     assert [secret.get_secret_value() for secret in secrets if secret] == ["mongodb://u:hunter22@h"]
     assert f"environment {variable}" in loaded.origin.values()
+
+
+@pytest.mark.parametrize(("written", "read"), [("a b\n", "a b"), (" a\n\n", " a\n"), ("a", "a"), ("a\r\n", "a")])
+def test_of_a_secrets_file_one_newline_at_its_end_is_left_out(tmp_path: Path, written: str, read: str) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(written.encode())
+    environ = {"CDC_MONGO__USER": "u", "CDC_MONGO__PASSWORD_FILE": str(path)}
+    password = settings(environ).mongo.password
+    assert password is not None
+    assert password.get_secret_value() == read
+
+
+@pytest.mark.parametrize("setting", sorted(SECRETS))
+def test_every_secret_may_lie_in_a_file(tmp_path: Path, setting: str) -> None:
+    path = tmp_path / "secret"
+    path.write_text("mongodb://u:hunter22@h\n", encoding="utf-8")
+    (stated,) = from_environment({f"{env_name(setting)}_FILE": str(path)}).items()
+    assert stated == (setting, ("mongodb://u:hunter22@h", f"{env_name(setting)}_FILE", stated[1].origin))
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "visible"),
+    [
+        ({"mongo.uri": "mongodb://u:hunter22@h"}, {}, "--mongo-uri"),
+        ({"mongo.uri": "mongodb://h/?tls=true&tlsCertificateKeyFilePassword=hunter22"}, {}, "--mongo-uri"),
+        ({"mongo.uri": "mongodb://u@h/?authMechanism=MONGODB-X509"}, {}, None),
+        ({}, {"CDC_MONGO__URI": "mongodb://u:hunter22@h"}, None),
+        ({}, {}, None),
+    ],
+)
+def test_a_password_among_the_arguments_is_noticed(
+    flags: dict[str, object], environ: dict[str, str], visible: str | None
+) -> None:
+    assert load(flags, environ=environ).visible == visible
 
 
 def test_a_setting_that_ends_in_file_is_not_a_secret_in_a_file(tmp_path: Path) -> None:

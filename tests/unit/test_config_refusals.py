@@ -72,6 +72,9 @@ def refusal(
         ("on_history_lost", "resume", "--on-history-lost: 'resume' should be"),
         ("metrics_port", 70000, "--metrics-port: 70000 should be less than or equal to 65535"),
         ("startup_timeout", float("inf"), "--startup-timeout: inf should be a finite number"),
+        ("shutdown_timeout", 0, "--shutdown-timeout: 0 should be greater than 0"),
+        ("stall_timeout", 0.5, "--stall-timeout: 0.5 should be greater than or equal to 1"),
+        ("headroom_warn", -1, "--headroom-warn: -1 should be greater than or equal to 0"),
         ("checkpoint_interval", 0, "--checkpoint-interval: 0 should be greater than 0"),
         ("mongo.uri", "localhost:27017", "--mongo-uri: does not start with mongodb:// or mongodb+srv:// | write"),
         ("mongo.uri", "mongodb://", "--mongo-uri: is not a well-formed MongoDB URI"),
@@ -142,7 +145,16 @@ def test_a_malformed_value_is_named_with_what_to_write_instead(setting: str, val
         ({"CDC_QQQQ": "t"}, "unknown setting 'CDC_QQQQ' in the environment | `cdc config schema`"),
         ({"CDC_CONFIG": "/nowhere.yaml"}, "CDC_CONFIG: /nowhere.yaml cannot be read: No such file"),
         ({"CDC_MONGO__URI_FILE": "/nowhere"}, "CDC_MONGO__URI_FILE: /nowhere cannot be read: No such file"),
-        ({"CDC_MONGO__URI": "mongodb://h", "CDC_MONGO__URI_FILE": "/dev/null"}, "say the same setting"),
+        (
+            {"CDC_MONGO__URI": "mongodb://h", "CDC_MONGO__URI_FILE": "/dev/null"},
+            "CDC_MONGO__URI and CDC_MONGO__URI_FILE say the same setting | leave out one of them",
+        ),
+        (
+            {"CDC_MONGO__URI_FILE": "/nowhere", "CDC_MONGO__URI": "mongodb://h"},
+            "CDC_MONGO__URI_FILE and CDC_MONGO__URI say the same setting | leave out one of them",
+        ),
+        ({"CDC_MONGO__URI_FILE": "/dev/null"}, "CDC_MONGO__URI_FILE: /dev/null is empty | save the secret in it"),
+        ({"CDC_MONGO__PASSWORD_FILE": "/"}, "CDC_MONGO__PASSWORD_FILE: / cannot be read: Is a directory | write the"),
     ],
 )
 def test_a_variable_is_named_as_it_is_written(environ: dict[str, str], says: str) -> None:
@@ -188,6 +200,13 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\xfd")
     assert f"{binary} is not UTF-8 text" in refusal(config=binary)
     assert "CDC_MONGO__URI_FILE: " in refusal(environ={"CDC_MONGO__URI_FILE": str(binary)})
+
+
+@pytest.mark.parametrize("misplaced", ["q7hunter22", "mongodb://u:q7hunter22@h", "/u:q7hunter22@h"])
+def test_a_secret_in_the_place_of_its_file_is_not_repeated(misplaced: str) -> None:
+    said = refusal(environ={"CDC_MONGO__PASSWORD_FILE": misplaced})
+    assert said.startswith("CDC_MONGO__PASSWORD_FILE: its file cannot be read: No such file or directory | write the p")
+    assert "q7hunter22" not in said
 
 
 def test_a_uri_and_its_parts_are_both_named(tmp_path: Path) -> None:

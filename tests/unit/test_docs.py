@@ -141,6 +141,11 @@ def test_every_variable_and_dotted_setting_that_is_named_exists() -> None:
     assert {name for name in re.findall(r"`((?:mongo|kafka)\.\w+)`", README) if name not in SETTINGS} == set()
 
 
+def test_every_secret_has_the_variable_of_its_file() -> None:
+    table = {row[0].strip("`"): re.findall(r"`([^`]+)`", row[1]) for row in rows("| variable |")}
+    assert table == {f"{env_name(name)}_FILE": [name] for name in SECRETS}
+
+
 def test_every_metric_is_documented_and_no_other() -> None:
     assert sorted(first_names("| metric |")) == sorted(exported())
 

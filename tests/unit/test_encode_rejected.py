@@ -138,3 +138,15 @@ def test_a_dead_letter_leaves_out_what_would_make_it_large() -> None:
     assert key is None
     told = orjson.loads(value)
     assert (told["key"], told["token"]) == (None, "")
+
+
+def test_what_the_source_could_not_read_is_rejected_by_its_place() -> None:
+    encoder = Twins(name="p", version="1.0", full_document="lookup", before="off", shared=True)
+    raw = event(1) + bson.encode({"_id": {"_data": "8200"}, "operationType": "drop", "ns": {"db": "t", "coll": "info"}})
+    records = encoder.encode(Batch(raw, Position(), unread="too large"))
+    assert len(records) == 0
+    key = b'{"ns":{"db":"t","coll":"info"},"_id":1}'
+    assert records.rejected == [
+        Rejected(INFO, "insert", key, "820000000100000001", "too large"),
+        Rejected(INFO, "drop", None, "8200", "too large"),
+    ]

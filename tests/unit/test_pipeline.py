@@ -2,18 +2,24 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 from bson.timestamp import Timestamp
 
-from cdc.errors import CdcError, HistoryLost, SinkUnreachable, StoreUnreachable
-from cdc.events import Batch, Chunk, Load, Namespace, Operation, Pending, Position, Records, Rejected
-from cdc.pipeline import Bounds, Parts, run
+from cdc import backoff
+from cdc.attempts import run
+from cdc.errors import CdcError, HistoryLost, SinkUnreachable, SourceUnreachable, StoreUnreachable
+from cdc.events import DONE, Batch, Chunk, Load, Namespace, Operation, Pending, Position, Records, Rejected
+from cdc.leaps import Leap
+from cdc.pipeline import Bounds, Parts
 from cdc.progress import Progress
 
 BOUNDS = Bounds(
     prefetch_bytes=1 << 20, in_flight_bytes=1 << 20, checkpoint_interval=0, startup_timeout=0, shutdown_timeout=0.1
 )
+PATIENT = replace(BOUNDS, startup_timeout=30)
 
 
 def at(second: int, load: Load | None = None) -> Position:
@@ -96,7 +102,7 @@ class Sink:
 
 
 def parts(
-    store: Store, batches: Callable[[Position], Iterator[Batch]], sink: Sink, *, skip_lost: bool = False
+    store: Store, batches: Callable[[Position], Iterator[Batch]], sink: Sink, *, leap: Leap | None = None
 ) -> Parts:
     return Parts(
         name="p",
@@ -107,7 +113,7 @@ def parts(
         first=Position(),
         bounds=BOUNDS,
         once=True,
-        skip_lost=skip_lost,
+        leap=leap,
     )
 
 
@@ -158,6 +164,14 @@ def test_the_position_taken_is_saved_before_the_sink_is_reached() -> None:
     assert store.all == [at(1)]
 
 
+@pytest.mark.parametrize("opens", [True, False])
+def test_an_attempt_stands_once_the_sink_is_reached(*, opens: bool) -> None:
+    progress = Progress("p")
+    with nullcontext() if opens else pytest.raises(SinkUnreachable):
+        run(parts(Store(), some, Sink(opens=opens)), progress, threading.Event())
+    assert progress.stood.is_set() is opens
+
+
 def test_no_position_is_saved_past_a_record_that_is_not_acknowledged() -> None:
     store, stop = Store(), threading.Event()
     sink = Sink(answers=False, produced=stop.set)
@@ -194,7 +208,7 @@ def test_a_leap_over_lost_history_keeps_what_has_yet_to_be_loaded(load: Load | N
             raise HistoryLost("gone", hint="leap")
         yield from some(start)
 
-    run(parts(Store(at(0, load)), lost_at_first, Sink(), skip_lost=True), Progress("p"), threading.Event())
+    run(parts(Store(at(0, load)), lost_at_first, Sink(), leap=Leap()), Progress("p"), threading.Event())
     assert begun == [at(0, load), Position(load=load)]
 
 
@@ -205,7 +219,65 @@ def test_a_fruitless_second_leap_stops() -> None:
         yield
 
     with pytest.raises(HistoryLost):
-        run(parts(Store(at(0)), always_lost, Sink(), skip_lost=True), Progress("p"), threading.Event())
+        run(parts(Store(at(0)), always_lost, Sink(), leap=Leap()), Progress("p"), threading.Event())
+
+
+@pytest.mark.parametrize("load", [None, Load(chunks=(Chunk("c"),), documents=5), Load(ended=DONE), Load("asked")])
+def test_a_lost_history_is_made_up_for_by_a_load_of_everything(load: Load | None) -> None:
+    begun: list[Position] = []
+    again = Load(where="{}")
+
+    def lost_at_first(start: Position) -> Iterator[Batch]:
+        begun.append(start)
+        if start.token is not None:
+            raise HistoryLost("gone", hint="leap")
+        yield Batch(b"", at(1, again), server_time=Timestamp(2, 0))
+        yield Batch(b"xx", at(2, again.end(DONE)), server_time=Timestamp(2, 0))
+        yield Batch(b"", at(2, again.end(DONE)), server_time=Timestamp(2, 0))
+
+    store = Store(at(0, load))
+    run(parts(store, lost_at_first, Sink(), leap=Leap(again)), Progress("p"), threading.Event())
+    assert begun == [at(0, load), Position(load=again)]
+    assert store.all == [at(1, again), at(2, again.end(DONE))]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_two_loads_in_vain_in_a_row_stop(monkeypatch: pytest.MonkeyPatch, *, interrupted: bool) -> None:
+    monkeypatch.setattr(backoff, "FIRST", 0)
+    begun: list[Position] = []
+
+    def lost_before_the_end(start: Position) -> Iterator[Batch]:
+        begun.append(start)
+        if start.token is None:
+            yield Batch(b"", at(len(begun), start.load))
+            yield Batch(b"x", at(len(begun), start.load))
+            if interrupted:
+                raise SourceUnreachable("away", hint="wait")
+        raise HistoryLost("gone", hint="leap")
+
+    made = replace(parts(Store(at(0)), lost_before_the_end, Sink(), leap=Leap(Load())), bounds=PATIENT)
+    with pytest.raises(HistoryLost):
+        run(made, Progress("p"), threading.Event())
+    leaps = [start for start in begun if start.token is None]
+    assert leaps == [Position(load=Load())] * 2
+    assert len(begun) == (5 if interrupted else 3)
+
+
+def test_a_load_that_was_read_in_full_was_not_in_vain() -> None:
+    begun: list[Position] = []
+
+    def lost_behind_the_load(start: Position) -> Iterator[Batch]:
+        begun.append(start)
+        if start.token is None:
+            yield Batch(b"", at(len(begun), start.load))
+            yield Batch(b"x", at(len(begun), Load(ended=DONE)))
+        if len(begun) < 7:
+            raise HistoryLost("gone", hint="leap")
+        yield from some(start)
+
+    store = Store(at(0))
+    run(parts(store, lost_behind_the_load, Sink(), leap=Leap(Load())), Progress("p"), threading.Event())
+    assert begun[1:] == [Position(load=Load())] * 6
 
 
 def test_an_unexpected_error_of_the_source_is_not_swallowed() -> None:

@@ -124,8 +124,8 @@ def test_options_that_the_client_refuses_are_the_users(settings: dict[str, Any],
         (NetworkTimeout(WORDS), SourceUnreachable, "h.example.net:5"),
         (NotPrimaryError(WORDS), SourceUnreachable, "h.example.net:5"),
         (ExecutionTimeout(WORDS, 50), SourceUnreachable, "MongoDB at h.example.net:5 ended the stream (50)"),
-        (ConfigurationError("an option"), ConfigInvalid, "--mongo-uri: an option"),
-        (InvalidURI("a URI"), ConfigInvalid, "--mongo-uri: a URI"),
+        (ConfigurationError("an option"), ConfigInvalid, "for MongoDB at h.example.net:5 do not fit: an option"),
+        (InvalidURI("a URI"), ConfigInvalid, "options for MongoDB at h.example.net:5 do not fit: a URI"),
         (DocumentTooLarge(WORDS), TooLarge, "larger than the server takes"),
     ],
 )
@@ -134,6 +134,40 @@ def test_an_error_of_the_client_by_its_class(error: PyMongoError, meaning: type[
     assert type(ours) is meaning
     assert says in str(ours)
     assert "q7hunter22" not in f"{ours}{ours.hint}"
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason", "hint"),
+    [
+        (
+            (
+                'AutoReconnect("SSL handshake failed: h:5: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: '
+                "Hostname mismatch, certificate is not valid for 'h'. (_ssl.c:1006) "
+                '(configured timeouts: socketTimeoutMS: 20000.0ms)")'
+            ),
+            "(AutoReconnect, SSL: CERTIFICATE_VERIFY_FAILED, Hostname mismatch, certificate is not valid for 'h')",
+            "mongo.tls_ca_file",
+        ),
+        (
+            (
+                "AutoReconnect('h:5: [SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required "
+                "(_ssl.c:2580)')"
+            ),
+            "(AutoReconnect, SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED, tlsv13 alert certificate required)",
+            "mongo.tls_certificate_key_file",
+        ),
+        ("AutoReconnect('h:5: connection closed')", "(AutoReconnect)", "does it want TLS (mongo.tls)"),
+        ("AutoReconnect('h:5: [Errno 104] Connection reset by peer')", "(AutoReconnect, Errno 104)", "does it want"),
+        ("AutoReconnect('h:5: [Errno 111] Connection refused')", "(AutoReconnect, Errno 111)", "is it running"),
+        ("NetworkTimeout('h:5: timed out')", "(NetworkTimeout)", "is it running"),
+    ],
+)
+def test_an_unreachable_server_comes_with_what_tls_says(failure: str, reason: str, hint: str) -> None:
+    described = f"<ServerDescription ('h', 5) server_type: Unknown, rtt: None, error={failure}>]>"
+    ours = mongo.translate(ServerSelectionTimeoutError(f"h:5: words, Timeout: 5s, [{described}"), MONGO)
+    assert isinstance(ours, SourceUnreachable)
+    assert str(ours) == f"MongoDB at h.example.net:5 cannot be reached {reason}"
+    assert hint in ours.hint
 
 
 def test_a_misuse_of_the_client_is_a_bug_and_stays_one() -> None:
@@ -188,3 +222,39 @@ def test_an_error_of_kafka_by_its_code_and_not_by_what_it_says_of_itself(
     assert type(ours) is meaning
     assert "Kafka at k.example.net:9092, topic 'orders'" in str(ours)
     assert ours.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "reason"),
+    [
+        ("_SSL", "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate …",
+         "cannot be reached by TLS (_SSL, certificate verify failed)"),
+        ("_TRANSPORT", "Receive failed: error:0A00045C:SSL routines::tlsv13 alert certificate required (after 1ms)",
+         "cannot be reached by TLS (_TRANSPORT, tlsv13 alert certificate required)"),
+        ("_TRANSPORT", "Receive failed: error:0A000412:SSL routines::ssl/tls alert bad certificate: SSL alert 42",
+         "cannot be reached by TLS (_TRANSPORT, ssl/tls alert bad certificate)"),
+        ("_SSL", "something else", "cannot be reached by TLS (_SSL)"),
+        ("_TRANSPORT", "Connect to ipv4#127.0.0.1:1 failed: Connection refused", "cannot be reached (_TRANSPORT)"),
+    ],
+)  # fmt: skip
+def test_what_tls_says_of_kafka_is_passed_on(name: str, said: str, reason: str) -> None:
+    error = KafkaError(getattr(KafkaError, name), said)
+    ours = kafka_errors.translate(error, hosts="k:9092")
+    assert str(ours) == f"Kafka at k:9092 {reason}"
+    assert ("TLS" in reason) is ("kafka.ssl_ca_location" in ours.hint)
+    assert kafka_errors.telling(error) is ("TLS" in reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("SASL_AUTHENTICATION_FAILED", "kafka.sasl_password"),
+        ("_AUTHENTICATION", "kafka.security_protocol"),
+        ("TOPIC_AUTHORIZATION_FAILED", "grant its user Write"),
+        ("TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "grant its user Write"),
+    ],
+)
+def test_a_refused_login_names_its_settings_and_a_missing_right_what_to_grant(name: str, hint: str) -> None:
+    ours = kafka_errors.translate(KafkaError(getattr(KafkaError, name)), hosts="k:9092")
+    assert isinstance(ours, AccessDenied)
+    assert hint in ours.hint

@@ -1,0 +1,99 @@
+"""Positions of a stream with events that are too large for a reply: each is one to go on from."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import bson
+import pytest
+from bson.timestamp import Timestamp
+from pymongo import MongoClient
+
+from cdc.config import MongoSettings
+from cdc.events import Batch, Position
+from cdc.source.change_stream import Images, Scope
+from cdc.source.snapshot import Loads
+from cdc.source.watch import MongoSource
+
+if TYPE_CHECKING:
+    from cdc.local.stack import Stack
+
+pytestmark = pytest.mark.servers
+
+LARGE = 6 * 1024 * 1024
+"""Bytes of a document; an update that replaces most of it, with its images, is three times as large."""
+
+Read = Callable[[Position], list[tuple[Position, list[str]]]]
+
+
+@pytest.fixture(params=["6.0.27", "6.0.5"])
+def uri(request: pytest.FixtureRequest, own_stack: "Callable[..., Stack]") -> str:
+    """Of a server that splits large events, and of one that does not."""
+    return str(own_stack(brokers=0, mongo_version=request.param).mongo_uri)
+
+
+@pytest.fixture
+def read(uri: str) -> Iterator[Read]:
+    """Gives each position from one on to the change of `end`, and what came before it: ids, and `!` for a large one."""
+    opened: list[MongoSource] = []
+
+    def from_(start: Position) -> list[tuple[Position, list[str]]]:
+        source = MongoSource(
+            MongoSettings.model_validate({"uri": uri, "database": "shop"}),
+            Scope("shop", ["info"]),
+            Images("required", "required"),
+            name="large",
+            loads=Loads("_id", 1, None, "primary", 0.5),
+            polls=None,
+            requests=list,
+            notify=pytest.fail,
+        )
+        opened.append(source)
+        found: list[tuple[Position, list[str]]] = []
+        for batch in source.read(start):
+            found.append((batch.position, _told(batch)))
+            if "end" in found[-1][1]:
+                break
+        return found
+
+    yield from_
+    for each in opened:
+        each.close()
+
+
+def _told(batch: Batch) -> list[str]:
+    told = []
+    for event in bson.decode_all(batch.raw):
+        images = [event.get(name) or {} for name in ("fullDocument", "fullDocumentBeforeChange")]
+        whole = sum(len(image.get("t", "")) for image in images)
+        large = batch.unread is not None or whole > LARGE
+        assert "splitEvent" not in event
+        told.append(f"{event['documentKey']['_id']}{'!' if large else ''}")
+    return told
+
+
+def test_every_position_is_one_to_go_on_from(uri: str, read: Read) -> None:
+    with MongoClient[dict[str, Any]](uri) as client:
+        info = client["shop"].create_collection("info", changeStreamPreAndPostImages={"enabled": True})
+        info.insert_many([{"_id": "a", "t": "a" * LARGE}, {"_id": "b", "t": "b" * LARGE}])
+        begun = client.admin.command("ping")["operationTime"]
+        start = Position(time=Timestamp(begun.time, begun.inc + 1))
+        info.insert_many([{"_id": f"s{number}"} for number in range(3)])
+        expected = ["s0", "s1", "s2"]
+        for number in range(4):
+            large = "ab"[number % 2]
+            info.update_one({"_id": large}, {"$set": {"t": f"{number}" * LARGE}})
+            expected.append(f"{large}!")
+            if number % 2:
+                info.insert_one({"_id": f"t{number}"})
+                expected.append(f"t{number}")
+        info.insert_one({"_id": "end"})
+        expected.append("end")
+
+    batches = read(start)
+    assert [told for _, batch in batches for told in batch] == expected
+    come: list[str] = []
+    for position, batch in batches:
+        come += batch
+        if batch and batch[-1] != "end":
+            begun_again = come if position.token else come[:-1]
+            assert begun_again + [told for _, rest in read(position) for told in rest] == expected
