@@ -30,7 +30,10 @@ _pause = threading.Event().wait
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Done `times` to servers in threes where it needs `three` of them; each counts as so `many`."""
+    """Done `times` to servers in threes where it needs `three` of them; each counts as so `many`.
+
+    `elsewhere` is whether the suite has a test of its own for it.
+    """
 
     name: str
     do: Callable[[Ground], None]
@@ -39,6 +42,7 @@ class Fault:
     more: tuple[str, ...] = ()
     three: bool = False
     proxy: bool = False
+    elsewhere: bool = False
 
     @property
     def exactly_once(self) -> bool:
@@ -149,17 +153,17 @@ def network_half_open(ground: Ground) -> None:
 
 
 FAULTS = [
-    Fault("SIGKILL of the watcher", killed, times=20, many=KILLS),
-    Fault("SIGKILL of the watcher, exactly once", killed, times=10, many=KILLS, more=EXACTLY_ONCE),
+    Fault("SIGKILL of the watcher", killed, times=20, many=KILLS, elsewhere=True),
+    Fault("SIGKILL of the watcher, exactly once", killed, times=10, many=KILLS, more=EXACTLY_ONCE, elsewhere=True),
     Fault("asleep, another instance takes over", replaced, more=("--cursor-store", "mongo", "--standby")),
-    Fault("asleep, another instance takes over, exactly once", replaced, more=EXACTLY_ONCE),
-    Fault("asleep, nobody takes over, exactly once", slept, more=EXACTLY_ONCE),
+    Fault("asleep, another instance takes over, exactly once", replaced, more=EXACTLY_ONCE, elsewhere=True),
+    Fault("asleep, nobody takes over, exactly once", slept, more=EXACTLY_ONCE, elsewhere=True),
     Fault("the primary killed", primary_killed, three=True),
     Fault("the primary stepped down", stepped_down, three=True),
     Fault("the primary cut off and rolled back", rolled_back, three=True),
     Fault("a broker of three killed", leader_killed, three=True),
     Fault("a broker of three killed, exactly once", leader_killed, three=True, more=EXACTLY_ONCE),
-    Fault("all brokers stopped", brokers_stopped),
+    Fault("all brokers stopped", brokers_stopped, elsewhere=True),
     Fault("all brokers stopped, exactly once", brokers_stopped, more=EXACTLY_ONCE),
     Fault("a broker that answers slowly", broker_slow),
     Fault("the network cut", network_cut, proxy=True),
