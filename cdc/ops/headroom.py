@@ -47,7 +47,7 @@ class Forecast:
         while self._seen[0][0] < now - PACE_SECONDS:
             self._seen.popleft()
         begun, before = self._seen[0]
-        if headroom <= 0:
+        if headroom < 0:
             return 0.0
         if now - begun < SETTLE_SECONDS:
             return math.nan

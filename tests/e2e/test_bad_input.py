@@ -32,7 +32,7 @@ CONTENT = "content-of-a-document"
     [
         ([], {}, "--topic is missing | write --topic NAME, or --dry-run"),
         (["--topic", "a b"], {}, "--topic: 'a b' is not a Kafka topic name | write letters, digits"),
-        (["--dry-run", "--colection", "x"], {}, "No such option: --colection (Possible options: --collection)"),
+        (["--dry-run", "--colection", "x"], {}, "No such option: --colection (Possible options: --collection, "),
         (["--dry-run", "--metrics-port", "x"], {}, "'--metrics-port': Input should be a valid integer"),
         (["--dry-run"], {"CDC_TOPICS": "t"}, "unknown setting 'CDC_TOPICS' in the environment: did you mean"),
         (["--dry-run", "--match", '{"operationType": "inserted"}'], {}, "--match: unknown operationType 'inserted': d"),
@@ -205,5 +205,5 @@ def test_a_second_watcher_of_a_name_learns_who_has_it(servers: dict[str, str], d
         until(lambda: '"watching"' in child.text, what="a watcher")
         said = refusal(cdc(*args, env=servers), 6)
         assert f"pipeline 'p' is already running: pid {child.process.pid} on " in said
-        assert "stop that one first, or give this pipeline a --name of its own" in said
+        assert "stop that one first, give this pipeline a --name of its own, or wait for its end with --standby" in said
         assert child.alive
