@@ -83,7 +83,7 @@ def snapshot(settings: Settings) -> str:
         request, how = (wanted.ask_once(), {}) if wanted.known else (None, {"snapshot": True, "from_": None})
         its_own = wanted.settings.model_copy(update={"once": False, **how})
         try:
-            _run(its_own, snapshots.UntilLoaded(kept := stores.store(its_own), stop), stop, kept)
+            _run(its_own, snapshots.UntilLoaded(wanted.kept, stop), stop, wanted.kept)
         finally:
             end = snapshots.ended(wanted, request)
             if end is None and request is not None:
@@ -155,16 +155,13 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None],
     def sink() -> Sink:
         if settings.dry_run:
             return StdoutSink(settings.topic_for, ddl=settings.ddl_topic)
-        found = topics(settings)
-        if whole is None:
-            return KafkaSink(settings.kafka, found, name=name, letter=letter)
         return KafkaSink(
             settings.kafka,
-            found,
+            topics(settings),
             name=name,
             letter=letter,
-            transactions=whole.transactions,
-            explained=whole.explained,
+            transactions=None if whole is None else whole.transactions,
+            explained=None if whole is None else whole.explained,
         )
 
     return Parts(

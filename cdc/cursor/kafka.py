@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -66,9 +67,8 @@ class KafkaStore(Store):
         Only a process that begins fences others out; one that tries again ends where it was fenced out meanwhile.
         """
         if self._claimed and (owner := self._owner()) is not None and owner.id != Owner.this().id:
-            raise self._fenced(owner)
-        self._ensure()
-        self.transactions.open()
+            raise self._taken_over(owner, hint=ONE_INSTANCE)
+        self._open()
         text = self.text()
         if text is not None:
             self._write(text)
@@ -79,9 +79,8 @@ class KafkaStore(Store):
         return None if last is None else last.value()
 
     def keep(self, text: str | None) -> None:
-        if not hasattr(self.transactions, "producer"):
-            self._ensure()
-            self.transactions.open()
+        if not self.transactions.opened:
+            self._open()
         self._write(None if text is None else text.encode())
 
     def leased(self, *, standby: threading.Event | None) -> AbstractContextManager[None]:
@@ -105,10 +104,7 @@ class KafkaStore(Store):
                 "a transaction was open for longer than Kafka allows, and was undone",
                 hint="it is sent again from the saved position",
             )
-        return self._fenced(owner)
-
-    def _fenced(self, owner: Owner | None) -> Fenced:
-        return Fenced(f"pipeline {self.name!r} was taken over by {owner or 'another instance'}", hint=ONE_INSTANCE)
+        return self._taken_over(owner, hint=ONE_INSTANCE)
 
     def _owner(self) -> Owner | None:
         last = self._last()
@@ -131,16 +127,21 @@ class KafkaStore(Store):
         except KafkaException as error:
             raise self.transactions.translate(error.args[0], hosts=hosts, topic=self._topic) from error
 
-    def _ensure(self) -> None:
-        cluster = Cluster(self._settings)
-        found = cluster.describe(self._topic)
+    @cached_property
+    def _cluster(self) -> Cluster:
+        return Cluster(self._settings)
+
+    def _open(self) -> None:
+        """Find or make the topic, and have a producer that fences out the ones before."""
+        found = self._cluster.describe(self._topic)
         if found is None:
-            cluster.create(self._topic, partitions=1, config=COMPACTED)
+            self._cluster.create(self._topic, partitions=1, config=COMPACTED)
         elif "compact" not in found.get("cleanup.policy", "compact"):
             raise ConfigInvalid(
                 f"--cursor-topic: {self._topic!r} is not compacted, and would forget cursors in time",
                 hint="set its cleanup.policy to compact, or name another topic",
             )
+        self.transactions.open()
 
     def _last(self) -> Message | None:
         last = None
@@ -157,7 +158,7 @@ class KafkaStore(Store):
 
     def _messages(self) -> Iterator[Message]:
         """All that is committed up to now; what was written behind an open transaction is waited for."""
-        end = Cluster(self._settings).end(self._topic)
+        end = self._cluster.end(self._topic)
         if end is None:
             return
         with self._consumer() as consumer:

@@ -7,15 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
-import structlog
-
 from cdc.cursor.owner import Owner
+from cdc.cursor.standby import came
 from cdc.errors import ConfigInvalid, Fenced
-
-log = structlog.get_logger("cdc")
 
 TRIES, PAUSE = 2, 0.01
 """How often, and after how many seconds, a lock that is held is asked for again."""
@@ -59,23 +57,10 @@ class Lock:
                 f"--cursor-dir: {folder} cannot be written: {error.strerror}", hint="name another folder"
             ) from error
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
-            if standby is None or self._waited_for(file, standby):
+            locked = partial(_locked_by, file)
+            if standby is None or came(locked, standby, seconds=STANDBY_SECONDS, pipeline=self._name):
                 self._claim(file)
             yield
-
-    def _waited_for(self, file: FileIO, standby: threading.Event) -> bool:
-        told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not told:
-                    told = True
-                    log.info("standing by", pipeline=self._name, holder=_holder(file.read()))
-            else:
-                return True
-            if standby.wait(STANDBY_SECONDS):
-                return False
 
     def _claim(self, file: FileIO) -> None:
         try:
@@ -93,6 +78,16 @@ class Lock:
                 f"--cursor-dir: {self._path.parent} takes no lock: {error.strerror}",
                 hint="free its disk, or name a folder on a local one",
             ) from error
+
+
+def _locked_by(file: FileIO) -> str | None:
+    """Lock it, or give who has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        return _holder(file.read())
+    return None
 
 
 def _lock(file: FileIO) -> None:

@@ -13,8 +13,10 @@ from pymongo import MongoClient, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
+from cdc.beside import beside
 from cdc.cursor.cursor import WatchedSource
 from cdc.cursor.owner import Owner
+from cdc.cursor.standby import came
 from cdc.cursor.store import Store
 from cdc.errors import CdcError, Fenced
 
@@ -25,6 +27,7 @@ RENEWALS = 4
 """How often a lease is renewed before it would expire."""
 
 STANDBY_SECONDS = 0.5
+HINT = "run one instance of a name; --standby waits for its turn"
 MAJORITY = WriteConcern("majority", wtimeout=10_000)
 
 Document = dict[str, Any]
@@ -75,15 +78,15 @@ class MongoStore(Store):
 
     def begin(self) -> bytes | None:
         if (owner := self._take()) is not None:
-            raise self._fenced(owner)
+            raise self._taken_over(owner, hint=HINT)
         return self.text()
 
     def keep(self, text: str | None) -> None:
         kept: Document = {"cursor": "$$REMOVE" if text is None else {"$literal": text}, **self._renewed}
         with self._translated():
-            done = self._collection.update_one({"_id": self.name, "owner.id": self._owner.id}, [{"$set": kept}])
+            done = self._collection.update_one(self._mine, [{"$set": kept}])
         if not done.matched_count:
-            raise self._fenced(self._holder())
+            raise self._taken_over(self._holder(), hint=HINT)
 
     @property
     def holder(self) -> str | None:
@@ -91,28 +94,20 @@ class MongoStore(Store):
 
     @contextmanager
     def leased(self, *, standby: threading.Event | None) -> Iterator[None]:
-        told = False
-        while (owner := self._take()) is not None:
-            if standby is None:
+        if standby is None:
+            if (owner := self._take()) is not None:
                 raise Fenced(
                     f"pipeline {self.name!r} is already running: {owner}",
                     hint="stop that one first, give this pipeline a --name of its own, or wait with --standby; the "
                     f"lease of one that died ends after {LEASE_SECONDS} s",
                 )
-            if not told:
-                told = True
-                log.info("standing by", pipeline=self.name, holder=owner)
-            if standby.wait(STANDBY_SECONDS):
-                yield
-                return
-        ended = threading.Event()
-        renewing = threading.Thread(target=self._renew, args=(ended,), name="lease", daemon=True)
-        renewing.start()
-        try:
+        elif not came(self._take, standby, seconds=STANDBY_SECONDS, pipeline=self.name):
             yield
+            return
+        try:
+            with beside(self._renew, name="lease"):
+                yield
         finally:
-            ended.set()
-            renewing.join()
             self._release()
 
     def names(self) -> list[str]:
@@ -145,23 +140,19 @@ class MongoStore(Store):
             found: Mapping[str, Any] | None = self._collection.find_one(held, {"owner": 1})
         return None if found is None else str(Owner.model_validate(found["owner"]))
 
-    def _renew(self, ended: threading.Event) -> None:
+    @property
+    def _mine(self) -> Document:
+        return {"_id": self.name, "owner.id": self._owner.id}
+
+    def _renew(self, over: threading.Event) -> None:
         """What cannot be renewed just now is tried again; one that was lost shows when a position is saved."""
-        mine = {"_id": self.name, "owner.id": self._owner.id}
-        while not ended.wait(LEASE_SECONDS / RENEWALS):
+        while not over.wait(LEASE_SECONDS / RENEWALS):
             try:
                 with self._translated():
-                    self._collection.update_one(mine, [{"$set": self._renewed}])
+                    self._collection.update_one(self._mine, [{"$set": self._renewed}])
             except CdcError as error:
                 log.warning("the lease could not be renewed", error=str(error), pipeline=self.name)
 
     def _release(self) -> None:
-        mine = {"_id": self.name, "owner.id": self._owner.id}
         with suppress(CdcError), self._translated():  # it expires by itself
-            self._collection.update_one(mine, {"$unset": {"owner": "", "expires": ""}})
-
-    def _fenced(self, owner: str | None) -> Fenced:
-        return Fenced(
-            f"pipeline {self.name!r} was taken over by {owner or 'another instance'}",
-            hint="run one instance of a name; --standby waits for its turn",
-        )
+            self._collection.update_one(self._mine, {"$unset": {"owner": "", "expires": ""}})

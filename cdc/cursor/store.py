@@ -12,7 +12,7 @@ from cdc.cursor import disk
 from cdc.cursor.cursor import Cursor, WatchedSource
 from cdc.cursor.lock import Lock
 from cdc.cursor.requests import Requests
-from cdc.errors import CursorCorrupt
+from cdc.errors import CursorCorrupt, Fenced
 from cdc.events import Position
 from cdc.metrics import timed
 
@@ -111,6 +111,9 @@ class Store(ABC):
                 f"cursor {self.where} {disk.damage(text, error)}; it was left untouched",
                 hint=f"restore it from a copy, or forget it with {self._reset} and load everything again",
             ) from error
+
+    def _taken_over(self, owner: object, *, hint: str) -> Fenced:
+        return Fenced(f"pipeline {self.name!r} was taken over by {owner or 'another instance'}", hint=hint)
 
     @property
     def _reset(self) -> str:

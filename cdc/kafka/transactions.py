@@ -38,6 +38,11 @@ class Transactions:
         self.heard: Callable[[KafkaError], None] = self._unheard
         self.producer: Producer
 
+    @property
+    def opened(self) -> bool:
+        """Whether there is a producer."""
+        return hasattr(self, "producer")
+
     @timed("kafka.transactions.open")
     def open(self) -> None:
         """A new producer: whoever had the name is fenced out from now on, and what it left open is undone."""

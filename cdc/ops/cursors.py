@@ -1,7 +1,7 @@
 """What `cdc cursor` does: saved positions shown, forgotten, moved, copied, under the lock of the pipeline's name."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def reset(settings: Settings) -> Iterator[str | None]:
     kept = store(settings)
     require_named(settings)
     if kept.text() is None:
-        raise ConfigInvalid(f"there is no cursor {kept.where}", hint="`cdc cursor show` lists those there are")
+        raise _missing(kept)
     with kept.held():
         yield f"{kept.where}: the position is lost, and the next start loads everything again."
         kept.forget()
@@ -57,14 +57,15 @@ def reset(settings: Settings) -> Iterator[str | None]:
 @contextmanager
 def moved(settings: Settings, time: str) -> Iterator[str | None]:
     """Save a position at `time`, as `--time` takes it, after the block, which is told what is lost."""
-    kept = store(settings)
     require_named(settings)
     position = _position(time)
-    with kept.held():
-        cursor = kept.read()
-        yield f"{kept.where}: the position {_where(cursor)} is lost." if cursor is not None else None
-        source = cursor.source if cursor is not None and not settings.collection else watched(settings)
-        kept.keep(Cursor.of(settings.pipeline_name, source, position).written)
+
+    def at(lost: Cursor | None) -> Cursor:
+        source = lost.source if lost is not None and not settings.collection else watched(settings)
+        return Cursor.of(settings.pipeline_name, source, position)
+
+    with _replaced(settings, at) as loss:
+        yield loss
 
 
 def exported(settings: Settings) -> str:
@@ -73,7 +74,7 @@ def exported(settings: Settings) -> str:
     kept = store(settings)
     cursor = kept.read()
     if cursor is None:
-        raise ConfigInvalid(f"there is no cursor {kept.where}", hint="`cdc cursor show` lists those there are")
+        raise _missing(kept)
     return cursor.written
 
 
@@ -91,11 +92,18 @@ def imported(settings: Settings, file: Path | None) -> Iterator[str | None]:
         raise ConfigInvalid(
             f"what is to be imported {disk.damage(text, error)}", hint="give what `cdc cursor export` printed"
         ) from error
+    with _replaced(settings, lambda _: cursor.model_copy(update={"name": settings.pipeline_name})) as loss:
+        yield loss
+
+
+@contextmanager
+def _replaced(settings: Settings, by: Callable[[Cursor | None], Cursor]) -> Iterator[str | None]:
+    """Keep another cursor in place of the one there is after the block, which is told what is lost."""
     kept = store(settings)
     with kept.held():
         lost = kept.read()
         yield f"{kept.where}: the position {_where(lost)} is lost." if lost is not None else None
-        kept.keep(cursor.model_copy(update={"name": settings.pipeline_name}).written)
+        kept.keep(by(lost).written)
 
 
 def _position(time: str) -> Position:
@@ -105,6 +113,10 @@ def _position(time: str) -> Position:
         raise ConfigInvalid(
             f"--time: {error}", hint="write a time such as 2026-01-31T12:00:00Z, or Unix seconds"
         ) from None
+
+
+def _missing(kept: Store) -> ConfigInvalid:
+    return ConfigInvalid(f"there is no cursor {kept.where}", hint="`cdc cursor show` lists those there are")
 
 
 def require_named(settings: Settings) -> None:

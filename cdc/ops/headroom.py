@@ -11,6 +11,7 @@ import structlog
 from bson.timestamp import Timestamp
 
 from cdc import metrics
+from cdc.beside import beside
 from cdc.errors import AccessDenied, CdcError
 from cdc.events import Position
 from cdc.progress import Progress
@@ -99,22 +100,16 @@ def watched(
 ) -> Iterator[None]:
     """Look every few seconds, from a thread of its own, until the block ends; what fails there ends nothing here."""
     headroom = Headroom(progress, warn)
-    over = threading.Event()
 
-    def watch() -> None:
+    def watch(over: threading.Event) -> None:
         try:
             while not over.wait(ASK_SECONDS) and _look(oplog, headroom, position):
                 pass
         finally:
             oplog.close()
 
-    thread = threading.Thread(target=watch, name="headroom", daemon=True)
-    thread.start()
-    try:
+    with beside(watch, name="headroom", seconds=JOIN_SECONDS):
         yield
-    finally:
-        over.set()
-        thread.join(JOIN_SECONDS)
 
 
 def _look(oplog: Oplog, headroom: Headroom, position: Callable[[], Position | None]) -> bool:

@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from cdc.beside import beside
 from cdc.events import CANCELLED, DONE, Load
 from cdc.progress import Progress
 
@@ -54,10 +55,9 @@ def counted(documents: int) -> str:
 @contextmanager
 def told(progress: Progress) -> Iterator[None]:
     """Tell the log about a load under way, now and then, until the block ends."""
-    done = threading.Event()
 
-    def tell() -> None:
-        while not done.wait(TOLD_SECONDS):
+    def tell(over: threading.Event) -> None:
+        while not over.wait(TOLD_SECONDS):
             load = progress.load
             if load is not None and load.ended is None:
                 left = progress.seconds_left
@@ -72,13 +72,8 @@ def told(progress: Progress) -> Iterator[None]:
                     pipeline=progress.name,
                 )
 
-    thread = threading.Thread(target=tell, name="loading", daemon=True)
-    thread.start()
-    try:
+    with beside(tell, name="loading"):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def _documents(load: Load) -> str:

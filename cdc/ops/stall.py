@@ -13,6 +13,7 @@ from traceback import walk_stack
 
 import structlog
 
+from cdc.beside import beside
 from cdc.errors import ExitCode
 from cdc.ops import live
 from cdc.progress import Progress
@@ -52,23 +53,17 @@ class Standstill:
 @contextmanager
 def watched(progress: Progress, seconds: float) -> Iterator[None]:
     """End the process once the loop, which runs on this thread, has stood still for so long; until the block ends."""
-    over = threading.Event()
     loop = threading.get_ident()
 
-    def watch() -> None:
+    def watch(over: threading.Event) -> None:
         standstill = Standstill(progress)
         pause = min(LOOK_SECONDS, seconds / 10)
         while not over.wait(pause):
             if standstill.look(pause) >= seconds:
                 _end(progress, loop, seconds)
 
-    thread = threading.Thread(target=watch, name="stall", daemon=True)
-    thread.start()
-    try:
+    with beside(watch, name="stall"):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _end(progress: Progress, loop: int, seconds: float) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import structlog
 
+from cdc.beside import beside
 from cdc.ops import live
 from cdc.ops.stall import Standstill
 from cdc.progress import Progress
@@ -30,23 +31,17 @@ def told(progress: Progress, stop: threading.Event, environ: Mapping[str, str] =
     if not (address := environ.get("NOTIFY_SOCKET")):
         yield
         return
-    over = threading.Event()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.settimeout(SEND_SECONDS)
         unit = Unit(progress, notify, address, beat(environ))
 
-        def tell() -> None:
+        def tell(over: threading.Event) -> None:
             while not over.wait(LOOK_SECONDS) and not stop.is_set():
                 unit.tell()
             unit.end()
 
-        thread = threading.Thread(target=tell, name="systemd", daemon=True)
-        thread.start()
-        try:
+        with beside(tell, name="systemd"):
             yield
-        finally:
-            over.set()
-            thread.join()
 
 
 class Unit:

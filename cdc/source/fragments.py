@@ -4,17 +4,13 @@ A server splits an event of more than 16 MiB between its fields, and tells of ea
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStreamSplitLargeEvent/
 """
 
-from struct import Struct
-
 from cdc.errors import SourceUnreachable
-from cdc.source.raw import DOCUMENT, fields, spans, split
+from cdc.source.raw import DOCUMENT, enclosed, fields, spans, split
 
 SPLIT: dict[str, dict[str, object]] = {"$changeStreamSplitLargeEvent": {}}
 """The stage that has a server split events; it must be the last one."""
 
 _TOLD = b"\x03splitEvent\0"
-_SMALLEST = 5  # bytes of an empty document
-_int32 = Struct("<i").pack
 
 
 class Fragments:
@@ -56,12 +52,8 @@ class Fragments:
             return None
         body = token + b"".join(self._held)
         self._held = []
-        self.last = _document(token)
-        return _document(body)
-
-
-def _document(content: bytes) -> bytes:
-    return b"%b%b\0" % (_int32(len(content) + _SMALLEST), content)
+        self.last = enclosed(token)
+        return enclosed(body)
 
 
 def _apart(part: bytes) -> tuple[bytes, bytes, tuple[int, int] | None]:

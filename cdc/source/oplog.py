@@ -15,6 +15,15 @@ from cdc.source.mongo import connect, hosts, translate
 READ_SECONDS = 5.0
 
 
+FIRST, LAST = 1, -1
+
+
+def entry(client: MongoClient[dict[str, Any]], which: int) -> Timestamp | None:
+    """The time of the `FIRST` or `LAST` entry; None where there is no oplog."""
+    found = client["local"]["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", which)])
+    return found["ts"] if found else None
+
+
 class Window(NamedTuple):
     """The times of the first and of the last entry."""
 
@@ -39,11 +48,10 @@ class Oplog:
         """
         if self._client is None:
             self._client = connect(self._settings, app=self._name)
-        oplog = self._client["local"]["oplog.rs"]
         try:
             with pymongo.timeout(READ_SECONDS), well_formed():
-                first, last = (oplog.find_one({}, {"ts": 1}, sort=[("$natural", order)]) for order in (1, -1))
-                return Window(first["ts"], last["ts"]) if first and last else None
+                first, last = entry(self._client, FIRST), entry(self._client, LAST)
+                return Window(first, last) if first and last else None
         except PyMongoError as error:
             ours = translate(error, self._settings)
             if isinstance(ours, SourceUnreachable):

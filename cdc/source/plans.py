@@ -6,7 +6,6 @@ malformed or rare, which comes here.
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from struct import Struct
 from typing import NamedTuple, Protocol
 
 import bson
@@ -14,7 +13,7 @@ from bson.timestamp import Timestamp
 
 from cdc.compiled import native
 from cdc.events import tick_before
-from cdc.source.raw import Field, among, identity, split
+from cdc.source.raw import Field, among, enclosed, identity, split
 from cdc.source.segments import Change, Segment, cut, place_of
 
 EXACT, LATEST, NONE = "exact", "latest", "none"
@@ -26,9 +25,7 @@ MOST_CUTS = 128
 """In one plan; each is another read, of about a millisecond."""
 
 _OPENING = {name: b"\x03%b\0" % name.encode() for name in ("fullDocument", "fullDocumentBeforeChange")}
-_TOLD = {how: bson.encode({"imageRead": how})[4:] for how in (EXACT, LATEST)}
-
-_int32 = Struct("<i").pack
+_TOLD = {how: bson.encode({"imageRead": how})[4:-1] for how in (EXACT, LATEST)}
 
 Time = tuple[int, int]
 """A cluster time: seconds since 1970, and the increment."""
@@ -203,5 +200,4 @@ def _by_collection(changes: Iterable[Change]) -> Mapping[str, Mapping[Hashable, 
 def _with_images(event: bytes, images: Mapping[str, bytes | None], how: str) -> bytes:
     """The event with more fields behind its own."""
     added = b"".join([_OPENING[name] + document for name, document in images.items() if document is not None])
-    told = _TOLD[how]
-    return b"%b%b%b%b" % (_int32(len(event) + len(added) + len(told) - 1), event[4:-1], added, told)
+    return enclosed(event[4:-1] + added + _TOLD[how])

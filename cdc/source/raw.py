@@ -50,8 +50,12 @@ class Field(NamedTuple):
 
 def joined(named: Iterable[tuple[str, Field]]) -> bytes:
     """The BSON document of these values under these names; under 0, 1, 2 … an array."""
-    elements = b"".join(b"%c%b\0%b" % (field.kind, name.encode(), field.value) for name, field in named)
-    return _int32.pack(len(elements) + _SMALLEST) + elements + b"\0"
+    return enclosed(b"".join(b"%c%b\0%b" % (field.kind, name.encode(), field.value) for name, field in named))
+
+
+def enclosed(elements: bytes) -> bytes:
+    """The BSON document of these elements, names and all."""
+    return b"%b%b\0" % (_int32.pack(len(elements) + _SMALLEST), elements)
 
 
 def among(identities: Sequence[Field]) -> bytes:

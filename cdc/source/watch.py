@@ -14,6 +14,7 @@ from cdc.config import MongoSettings
 from cdc.errors import CdcError, ConfigInvalid, HistoryLost
 from cdc.events import CANCELLED, FIRST_LOAD, Batch, Load, Namespace, Position, Request, snapshot_time
 from cdc.reader import Reader
+from cdc.source import oplog
 from cdc.source.change_stream import ChangeStream, Images, Scope
 from cdc.source.collections import require_plain
 from cdc.source.cursors import Database, ReplyTap, well_formed
@@ -75,12 +76,12 @@ class MongoSource:
         after, before = self._images.looked_up(exactly=server.snapshot_reads and self._scope.match is None)
         if not server.replicated:
             yield from self._translating(self._poll(start))
-        elif after or before:
+            return
+        batches = self._translating(self._follow(start, server, self._images.options(after=after)))
+        if after or before:
             lookup = Lookup(self._database, self._name, self._settings.batch_size, after=after, before=before)
-            batches = self._translating(self._follow(start, server, self._images.options(after=after)))
-            yield from self._translating(self._completed(batches, lookup))
-        else:
-            yield from self._translating(self._follow(start, server, self._images.options(after=False)))
+            batches = self._translating(self._completed(batches, lookup))
+        yield from batches
 
     def _completed(self, batches: Iterator[Batch], lookup: Lookup) -> Iterator[Batch]:
         """With the images of changes, which are read while the next reply is on its way."""
@@ -251,12 +252,12 @@ class MongoSource:
     def _until(self, position: Position) -> str:
         """The oldest time the server still knows, if the user may read the oplog; now, where that is not the reason."""
         try:
-            first = self._client["local"]["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", 1)])
+            first = oplog.entry(self._client, oplog.FIRST)
         except PyMongoError:
             first = None
         if first is None:
             return "the oldest the server still has"
-        return "now" if position.time and first["ts"] <= position.time else str(first["ts"].as_datetime())
+        return "now" if position.time and first <= position.time else str(first.as_datetime())
 
 
 def _with(batch: Batch, load: Load | None) -> Batch:

@@ -11,10 +11,10 @@ from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure
 
 from cdc.local.mongod import Mongod
-from cdc.local.server import Server
-from tests.chaos.ground import SECONDS, Ground, suspended
+from tests.chaos.ground import SECONDS, Ground
 from tests.chaos.writers import Document
 from tests.support.proxy import Proxy, Torn
+from tests.support.suspending import suspended
 from tests.support.waiting import until
 
 EXACTLY_ONCE = ("--guarantee", "exactly-once")
@@ -61,7 +61,7 @@ def killed(ground: Ground) -> None:
 def replaced(ground: Ground) -> None:
     """Stopped for longer than the lease or the transaction lives, while another instance takes over."""
     first = ground.child
-    with suspended(first.process.pid):
+    with suspended(first.process):
         second = ground.watch("elsewhere")
         until(lambda: "watching" in second.text or not second.alive, seconds=SECONDS, what="a second instance")
         ground.flow()
@@ -72,7 +72,7 @@ def replaced(ground: Ground) -> None:
 
 def slept(ground: Ground) -> None:
     """Stopped for longer than a transaction lives, and nobody took over."""
-    with suspended(ground.child.process.pid):
+    with suspended(ground.child.process):
         _pause(OUTAGE_SECONDS + 5)
 
 
@@ -94,10 +94,10 @@ def rolled_back(ground: Ground) -> None:
     with ExitStack() as asleep:
         for node in ground.stack.mongo:
             if node is not primary:
-                asleep.enter_context(suspended(_pid(node)))
+                asleep.enter_context(suspended(node))
         with MongoClient[Document](primary.uri, w=1) as client:
             client[ground.database].info.insert_many([{"_id": f"lost-{number}", "w": 0} for number in range(100)])
-        with suspended(_pid(primary)):
+        with suspended(primary):
             asleep.close()
             until(lambda: _primary(ground, less=primary), seconds=SECONDS, what="another primary")
             ground.flow(50)
@@ -123,7 +123,7 @@ def brokers_stopped(ground: Ground) -> None:
 def broker_slow(ground: Ground) -> None:
     """It answers late, again and again."""
     for _ in range(5):
-        with suspended(_pid(ground.stack.brokers[0])):
+        with suspended(ground.stack.brokers[0]):
             _pause(1)
         _pause(0.3)
 
@@ -198,8 +198,3 @@ def _primary(ground: Ground, less: Mongod | None = None) -> Mongod:
     primary = until(found, seconds=SECONDS, what="a primary")
     assert primary is not None
     return primary
-
-
-def _pid(server: Server) -> int:
-    assert server.pid is not None
-    return server.pid

@@ -1,10 +1,7 @@
 """One run: servers, writers, a watcher, and what a fault may do to them."""
 
-import os
-import signal
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,15 +71,6 @@ class Ground:
             return topics.ends(self.stack.kafka, self.topic)
         except KafkaException:
             return 0
-
-
-@contextmanager
-def suspended(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 class Breaking(Protocol):

@@ -17,6 +17,7 @@ from cdc.events import Position
 from cdc.local.mongod import standalone
 from tests.support.child import cdc, running
 from tests.support.refusal import refusal
+from tests.support.secured import secured
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -144,13 +145,8 @@ def test_a_collection_without_changes_comes_with_what_to_watch(
 
 @pytest.mark.servers
 def test_a_user_without_rights_is_told_what_to_grant(own_stack: "Callable[..., Stack]", tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    key.write_text("c2VjcmV0LW9mLXRoZS1tZW1iZXJz")
-    key.chmod(0o600)
-    secured = own_stack(brokers=0, mongo_settings={"security.authorization": "enabled", "security.keyFile": str(key)})
-    with MongoClient[dict[str, Any]](secured.mongo_uri) as client:  # the first user may be made without being one
-        client.admin.command({"createUser": "root", "pwd": PASSWORD, "roles": ["root"]})
-    place = secured.mongo_uri.removeprefix("mongodb://")
+    server = secured(own_stack, tmp_path, PASSWORD)
+    place = server.mongo_uri.removeprefix("mongodb://")
     args = ["watch", "--dry-run", "--once", "--debug", "--database", "shop", "--collection", "info", "--mongo-uri"]
     with MongoClient[dict[str, Any]](f"mongodb://root:{PASSWORD}@{place}") as root:
         root.admin.command({"createUser": "reader", "pwd": PASSWORD, "roles": []})
@@ -161,7 +157,7 @@ def test_a_user_without_rights_is_told_what_to_grant(own_stack: "Callable[..., S
         assert "mend user, password and auth_source" in wrong.stderr
         denied = cdc(*args, f"mongodb://reader:{PASSWORD}@{place}")
         said = refusal(denied, 2)
-        assert f"MongoDB at {secured.mongo[0].address} refuses access to 'shop' (Unauthorized)" in said
+        assert f"MongoDB at {server.mongo[0].address} refuses access to 'shop' (Unauthorized)" in said
         assert 'db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "read", db: "shop"}])' in said
 
         root.admin.command({"grantRolesToUser": "reader", "roles": [{"role": "read", "db": "shop"}]})

@@ -13,6 +13,7 @@ from cdc.errors import AccessDenied, SourceUnreachable
 from cdc.local.mongod import standalone
 from cdc.ops.headroom import Forecast
 from cdc.source.oplog import Oplog, Window
+from tests.support.secured import secured
 from tests.support.suspending import suspended
 from tests.support.waiting import until
 
@@ -61,13 +62,8 @@ def test_an_oplog_that_is_cut_comes_nearer_and_is_forecast(own_stack: "Callable[
 
 
 def test_the_right_to_read_it_is_one_of_its_own(own_stack: "Callable[..., Stack]", tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    key.write_text("c2VjcmV0LW9mLXRoZS1tZW1iZXJz")
-    key.chmod(0o600)
-    secured = own_stack(brokers=0, mongo_settings={"security.authorization": "enabled", "security.keyFile": str(key)})
-    with MongoClient[dict[str, Any]](secured.mongo_uri) as client:  # the first user may be made without being one
-        client.admin.command({"createUser": "root", "pwd": PASSWORD, "roles": ["root"]})
-    place = secured.mongo_uri.removeprefix("mongodb://")
+    server = secured(own_stack, tmp_path, PASSWORD)
+    place = server.mongo_uri.removeprefix("mongodb://")
     with (
         MongoClient[dict[str, Any]](f"mongodb://root:{PASSWORD}@{place}") as root,
         oplog(f"mongodb://reader:{PASSWORD}@{place}&authSource=admin") as opened,

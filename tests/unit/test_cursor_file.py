@@ -2,12 +2,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bson.timestamp import Timestamp
 
+from cdc.beside import beside
 from cdc.cursor.cursor import WatchedSource
 from cdc.cursor.file import FileStore
 from cdc.errors import ConfigInvalid, CursorCorrupt, Fenced, StoreUnreachable
@@ -165,3 +168,29 @@ def test_names_lists_the_saved_pipelines(tmp_path: Path) -> None:
     for name in ("b.c-t", "a"):
         FileStore(tmp_path, name, INFO).save(Position())
     assert FileStore(tmp_path, "any", INFO).names() == ["a", "b.c-t"]
+
+
+def test_who_stands_by_has_its_turn_when_the_holder_ends(store: FileStore, tmp_path: Path) -> None:
+    turn, over = threading.Event(), threading.Event()
+
+    def stand_by(ends: threading.Event) -> None:
+        with FileStore(tmp_path, "info-temp5", INFO).held(standby=over):
+            turn.set()
+            ends.wait()
+
+    with ExitStack() as stack:
+        with store.held():
+            stack.enter_context(beside(stand_by, name="standby"))
+            assert not turn.wait(0.5)
+        assert turn.wait(10)
+        assert (store.holder or "").startswith(f"pid {os.getpid()} on ")
+    assert store.holder is None
+
+
+def test_who_is_to_end_stands_by_no_longer(store: FileStore, tmp_path: Path) -> None:
+    over = threading.Event()
+    over.set()
+    with store.held(), FileStore(tmp_path, "info-temp5", INFO).held(standby=over):
+        pass
+    with store.held():
+        pass
