@@ -39,6 +39,8 @@ MISFIT = frozenset(
 )
 ONE_INSTANCE = "run one instance of a name"
 FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})  # noqa: SLF001
+UNTRUSTED = "certificate verify failed"
+"""OpenSSL's words where we do not trust the broker: librdkafka tells it by `_SSL`, or at times by `_TRANSPORT`."""
 SILENT = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
 
 
@@ -86,7 +88,8 @@ def _unreachable(error: KafkaError, what: str) -> SinkUnreachable:
             f"{what} cannot be reached ({error.name()})",
             hint="is it running, and are --kafka and kafka.security_protocol right?",
         )
-    said = ", ".join(filter(None, (error.name(), words)))
+    name = "_SSL" if words == UNTRUSTED else error.name()
+    said = ", ".join(filter(None, (name, words)))
     return SinkUnreachable(
         f"{what} cannot be reached by TLS ({said})",
         hint="mend the host in --kafka, kafka.ssl_ca_location or kafka.ssl_certificate_location, or its certificate",

@@ -229,6 +229,8 @@ def test_an_error_of_kafka_by_its_code_and_not_by_what_it_says_of_itself(
     [
         ("_SSL", "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate …",
          "cannot be reached by TLS (_SSL, certificate verify failed)"),
+        ("_TRANSPORT", "Receive failed: error:0A000086:SSL routines::certificate verify failed (after 9ms)",
+         "cannot be reached by TLS (_SSL, certificate verify failed)"),
         ("_TRANSPORT", "Receive failed: error:0A00045C:SSL routines::tlsv13 alert certificate required (after 1ms)",
          "cannot be reached by TLS (_TRANSPORT, tlsv13 alert certificate required)"),
         ("_TRANSPORT", "Receive failed: error:0A000412:SSL routines::ssl/tls alert bad certificate: SSL alert 42",
