@@ -31,7 +31,7 @@ class Size:
 
 
 FULL = Size(100_000, 3_000, 3, shipped=True, span=Span(3, {200: 8, 2000: 4}))
-QUICK = Size(20_000, 2_000, 1, shipped=False, span=Span(2, {200: 3, 2000: 3}))
+QUICK = Size(10_000, 1_000, 1, shipped=False, span=Span(1, {200: 2, 2000: 1}))
 
 
 def main() -> int:
