@@ -6,6 +6,7 @@ https://cwiki.apache.org/confluence/display/KAFKA/KIP-98+-+Exactly+Once+Delivery
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -21,7 +22,7 @@ log = structlog.get_logger("cdc")
 READY_SECONDS, END_SECONDS = 30.0, 30.0
 """How long the first word of the coordinator, and the end of a transaction, are waited for."""
 
-ABORT_SECONDS = 5.0
+MEET_SECONDS, ABORT_SECONDS = 5.0, 5.0
 
 
 class Transactions:
@@ -45,7 +46,12 @@ class Transactions:
 
     @timed("kafka.transactions.open")
     def open(self) -> None:
-        """A new producer: whoever had the name is fenced out from now on, and what it left open is undone."""
+        """A new producer: whoever had the name is fenced out from now on, and what it left open is undone.
+
+        It meets the brokers first: where librdkafka knows none yet, it asks for the coordinator again only after half a
+        second. What is in the way of that, the coordinator's answer tells as well.
+        https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_idempotence.c
+        """
         self._begun, self.heard = False, self._unheard
         config: dict[str, Any] = {
             **self._settings.producer_config(self._name),
@@ -57,6 +63,8 @@ class Transactions:
             self.producer = Producer(config, logger=logging.getLogger("librdkafka"))
         except KafkaException as error:
             raise self._translate(error) from error
+        with suppress(KafkaException):
+            self.producer.list_topics(timeout=MEET_SECONDS)
         self._patiently(self.producer.init_transactions, READY_SECONDS)
 
     def begin(self) -> None:

@@ -151,6 +151,7 @@ class KafkaSink:
     @timed("kafka.flush")
     def flush(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
+        self.hurry()
         while (len(self._producer) or self._letters) and self._may_settle and time.monotonic() < deadline:
             with self._fatal():
                 self._producer.poll(0.05)

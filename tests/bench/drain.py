@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, Message
 
 from tests.bench import bare, documents
 from tests.bench.children import Used, measured
@@ -74,13 +74,12 @@ def appended(ground: Ground, topic: str, events: int) -> list[int]:
 
 def messages(ground: Ground, topic: str) -> Iterator[Message]:
     """Every record that the topic holds now, with the time of its append."""
-    with ground.consumer(topic) as consumer:
-        missing = consumer.get_watermark_offsets(consumer.assignment()[0], timeout=READ_SECONDS)[1]
-        while missing:
-            if not (several := consumer.consume(min(missing, 10_000), timeout=READ_SECONDS)):
-                raise RuntimeError(f"{topic}: {missing} records do not come")
-            missing -= len(several)
+    with ground.consumer(topic, to_end=True) as consumer:
+        while several := consumer.consume(10_000, timeout=READ_SECONDS):
             for message in several:
-                if message.error() is not None or message.timestamp()[0] != TIMESTAMP_LOG_APPEND_TIME:
-                    raise RuntimeError(f"{topic}: {message.error() or 'not the time of the append'}")
+                if (error := message.error()) is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public code
+                    return
+                if error is not None or message.timestamp()[0] != TIMESTAMP_LOG_APPEND_TIME:
+                    raise RuntimeError(f"{topic}: {error or 'not the time of the append'}")
                 yield message
+        raise RuntimeError(f"{topic}: its end does not come")

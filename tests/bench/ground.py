@@ -72,10 +72,16 @@ class Ground:
         return folder
 
     @contextmanager
-    def consumer(self, topic: str) -> Iterator[Consumer]:
-        """From the topic's beginning on."""
+    def consumer(self, topic: str, *, to_end: bool = False) -> Iterator[Consumer]:
+        """From the topic's beginning on; told of its end, where asked for."""
         consumer = Consumer(
-            {"bootstrap.servers": self.kafka, "group.id": "bench", "enable.auto.commit": "false", "fetch.min.bytes": 1}
+            {
+                "bootstrap.servers": self.kafka,
+                "group.id": "bench",
+                "enable.auto.commit": "false",
+                "fetch.min.bytes": 1,
+                "enable.partition.eof": to_end,
+            }
         )
         consumer.assign([TopicPartition(topic, 0, 0)])
         try:

@@ -44,11 +44,11 @@ class Arrivals(threading.Thread):
             self.times[ObjectId(orjson.loads(message.key() or b"")["_id"]["$oid"])] = arrived
 
 
-def measure(ground: Ground, seconds: int) -> Latency:
+def measure(ground: Ground, seconds: int, *options: str) -> Latency:
     """From the insert's acknowledgement to the consumer's poll, at a steady rate, once all are warm."""
     collection, cursors, count = ground.collection(), ground.empty(), WARM_UP + RATE * seconds
     topic = ground.topic({})
-    command = watch(collection.name, topic, cursors, "--from", "now")[3:]
+    command = watch(collection.name, topic, cursors, "--from", "now", *options)[3:]
     with running(*command, env=ground.env, log=cursors / "log"), ground.consumer(topic) as consumer:
         until(lambda: list(cursors.glob("*.json")), what="a cursor")
         arrivals = Arrivals(consumer, count)
