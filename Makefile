@@ -18,7 +18,7 @@ demo: $(READY) ## Real changes of a real MongoDB in a real Kafka, with a kill in
 	@$(BIN)/python -m tests.demo
 
 test: $(READY) ## Run every test, on real servers
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 check: $(READY) ## Lint, format, types, and the imports between the rooms
 	$(BIN)/ruff check
