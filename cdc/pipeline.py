@@ -26,7 +26,8 @@ from cdc.reader import Reader
 log = structlog.get_logger("cdc")
 
 BUSY_WAIT, IDLE_WAIT = 0.01, 0.1
-"""Seconds to wait for a batch with and without records in flight, whose acknowledgements want to be served."""
+"""Seconds to wait for a batch with and without records in flight, whose acknowledgements want to be served, or that
+are yet to be made visible."""
 
 JOIN_SECONDS = 2.0
 """How long the reader may take to end; it is a daemon, and touches nothing that another attempt uses."""
@@ -181,13 +182,18 @@ class Attempt:
                     if batch.raw and not self._reader.nbytes:
                         self._sink.hurry()
                 self._turn(0)
-                batch = self._reader.get(BUSY_WAIT if self._ledger else IDLE_WAIT)
+                batch = self._reader.get(BUSY_WAIT if self._ledger or self._hidden else IDLE_WAIT)
         except SinkUnreachable:
             raise
         except CdcError:
             self._drain()
             raise
         self._drain()
+
+    @property
+    def _hidden(self) -> bool:
+        """Whether something is acknowledged that nobody sees until the position is saved."""
+        return self._parts.whole and self._ledger.frontier not in (None, self._saved)
 
     def _pass_on(self, batch: Batch, stop: threading.Event) -> None:
         self._progress.heard(batch)

@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.bench import drain, latency, machine, memory, snapshot
+from tests.bench import drain, exactly_once, latency, machine, memory, snapshot
 from tests.bench.ground import ground
 from tests.bench.results import Results
 
@@ -21,6 +21,7 @@ def main() -> int:
     with ground() as measuring:
         _tell(f"latency at {latency.RATE} inserts a second, {seconds} s")
         waits = latency.measure(measuring, seconds)
+        exact_waits = latency.measure(measuring, seconds, *exactly_once.EXACTLY_ONCE)
         rounds = []
         _tell(f"drain of {events:,} inserts, {times} times")
         for each in drain.rounds(measuring, events, times):
@@ -32,8 +33,22 @@ def main() -> int:
             told = ", ".join(f"{run.rate:,.0f}/s with {lanes} at once" for lanes, run in loaded.cdc.items())
             _tell(f"bare {loaded.bare.rate:,.0f}/s, cdc {told}")
             loads.append(loaded)
+        _tell(f"exactly once, {times} times")
+        exact_drains = list(exactly_once.drains(measuring, events, times))
+        exact_loads = list(exactly_once.loads(measuring, count, times))
         _tell("1,000 documents of 1 MB")
-        results = Results(events, rounds, count, loads, waits, seconds, memory.peak(measuring))
+        results = Results(
+            events=events,
+            rounds=rounds,
+            documents=count,
+            loads=loads,
+            exact_drains=exact_drains,
+            exact_loads=exact_loads,
+            latency=waits,
+            exact_latency=exact_waits,
+            seconds=seconds,
+            large_bytes=memory.peak(measuring),
+        )
         text = results.text(
             command="python -m tests.bench --quick" if arguments.quick else "make bench",
             machine=machine.machine(),

@@ -10,9 +10,9 @@ from bson import ObjectId
 from confluent_kafka import Consumer
 
 from tests.bench import documents
+from tests.bench.children import measured
 from tests.bench.ground import Ground, watch
-from tests.support.child import running
-from tests.support.waiting import until
+from tests.support.child import COMMAND, running
 
 RATE = 200
 WARM_UP = 5 * RATE
@@ -48,9 +48,10 @@ def measure(ground: Ground, seconds: int, *options: str) -> Latency:
     """From the insert's acknowledgement to the consumer's poll, at a steady rate, once all are warm."""
     collection, cursors, count = ground.collection(), ground.empty(), WARM_UP + RATE * seconds
     topic = ground.topic({})
-    command = watch(collection.name, topic, cursors, "--from", "now", *options)[3:]
+    moment = watch(collection.name, topic, cursors, "--from", "now", "--once", *options)
+    measured(moment, ground.empty(), ground.env)
+    command = watch(collection.name, topic, cursors, *options)[len(COMMAND) :]
     with running(*command, env=ground.env, log=cursors / "log"), ground.consumer(topic) as consumer:
-        until(lambda: list(cursors.glob("*.json")), what="a cursor")
         arrivals = Arrivals(consumer, count)
         arrivals.start()
         acknowledged: dict[ObjectId, float] = {}

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from statistics import median
 
 from tests.bench.drain import Drained, Round
+from tests.bench.exactly_once import Pair
 from tests.bench.latency import RATE, Latency
 from tests.bench.snapshot import LANES, Loaded
 
 SHARE, DRAIN_MB, LARGE_MB = 0.45, 150, 250
 LOAD_SHARE, LOAD_MB = 0.25, 200
+EXACT_SHARE, EXACT_MS = 0.85, 230
 
 ROWS: dict[str, tuple[Callable[[Drained], float], str]] = {
     "events a second": (lambda run: run.rate, ",.0f"),
@@ -50,12 +52,23 @@ those of the whole process, its start included.
 The same documents, in a collection. `bare` is PyMongo's `find_raw_batches`, which decodes nothing and sends nothing;
 `cdc` is a first `cdc watch --once` with `--parallel` 1 and 2. Figures as above.
 
+## Exactly once
+
+| | {numbers} | median |
+|---|{dashes}---|
+{exact}
+
+The same drain, and a first load, with `--guarantee at-least-once` and `exactly-once` in turn. A first load's cursor is
+reset, a drain's imported into Kafka before it.
+
 ## Latency and large documents
 
 | | |
 |---|---|
 | insert acknowledged to consumer, p50 | {latency.p50_ms:.1f} ms |
 | insert acknowledged to consumer, p99 | {latency.p99_ms:.1f} ms |
+| exactly once: insert acknowledged to a consumer of what is committed, p50 | {exact_latency.p50_ms:.1f} ms |
+| exactly once: insert acknowledged to a consumer of what is committed, p99 | {exact_latency.p99_ms:.1f} ms |
 | peak memory, 1,000 documents of 1 MB of text that hardly compresses | {large:.0f} MB |
 
 The latency is that of {rate} inserts a second for {seconds} s. mongod (one member, 0.25 GB of cache) and Kafka
@@ -82,7 +95,10 @@ class Results:
     rounds: Sequence[Round]
     documents: int
     loads: Sequence[Loaded]
+    exact_drains: Sequence[Pair]
+    exact_loads: Sequence[Pair]
     latency: Latency
+    exact_latency: Latency
     seconds: int
     large_bytes: int
 
@@ -95,11 +111,19 @@ class Results:
         lanes = max(LANES)
         load_share = median(load.cdc[lanes].rate for load in self.loads) / median(load.bare.rate for load in self.loads)
         load_peak = max(run.peak_bytes for load in self.loads for run in load.cdc.values()) / 1e6
+        exact_p99 = self.exact_latency.p99_ms
         return [
             Bar(f"drain against the bare reader: at least {SHARE}", share, ".2f", share >= SHARE),
             Bar(f"memory of the drain: under {DRAIN_MB} MB", peak, ".0f", peak < DRAIN_MB),
             Bar(f"load against the bare find: at least {LOAD_SHARE}", load_share, ".2f", load_share >= LOAD_SHARE),
             Bar(f"memory of the load: under {LOAD_MB} MB", load_peak, ".0f", load_peak < LOAD_MB),
+            *(
+                Bar(
+                    f"exactly once, {what}: at least {EXACT_SHARE} of at least once", share, ".2f", share >= EXACT_SHARE
+                )
+                for what, share in (("drain", _share(self.exact_drains)), ("load", _share(self.exact_loads)))
+            ),
+            Bar(f"exactly once, p99: under {EXACT_MS} ms", exact_p99, ".0f", exact_p99 < EXACT_MS),
             Bar(f"memory with documents of 1 MB: under {LARGE_MB} MB", large, ".0f", large < LARGE_MB),
         ]
 
@@ -127,11 +151,26 @@ class Results:
                     }
                 )
             ),
+            exact="\n".join(
+                _rows(
+                    {
+                        "drain, at least once": [each.least for each in self.exact_drains],
+                        "drain, exactly once": [each.exact for each in self.exact_drains],
+                        "load, at least once": [each.least for each in self.exact_loads],
+                        "load, exactly once": [each.exact for each in self.exact_loads],
+                    }
+                )
+            ),
+            exact_latency=self.exact_latency,
             rate=RATE,
             seconds=self.seconds,
             latency=self.latency,
             large=self.large_bytes / 1e6,
         )
+
+
+def _share(pairs: Sequence[Pair]) -> float:
+    return median(pair.exact.rate for pair in pairs) / median(pair.least.rate for pair in pairs)
 
 
 def _rows(runs: Mapping[str, Sequence[Drained]]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from bson.timestamp import Timestamp
 
-from cdc import backoff
+from cdc import backoff, pipeline
 from cdc.attempts import run
 from cdc.errors import CdcError, HistoryLost, SinkUnreachable, SourceUnreachable, StoreUnreachable
 from cdc.events import DONE, Batch, Chunk, Load, Namespace, Operation, Pending, Position, Records, Rejected
@@ -155,6 +155,30 @@ def test_what_nothing_follows_yet_is_sent_without_waiting_for_company() -> None:
 
     run(parts(Store(), slowly, sink), Progress("p"), threading.Event())
     assert sink.hurried.is_set()
+
+
+def test_what_a_position_makes_visible_waits_for_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "IDLE_WAIT", 20)
+    store, stop = Store(), threading.Event()
+    saved, in_time = threading.Event(), threading.Event()
+
+    def once(start: Position) -> Iterator[Batch]:
+        yield from list(some(start))[:2]
+        if saved.wait(10):
+            in_time.set()
+        stop.set()
+        yield Batch(b"", at(2))
+
+    def save(position: Position) -> None:
+        Store.save(store, position)
+        if position == at(2):
+            saved.set()
+
+    monkeypatch.setattr(store, "save", save)
+    whole = replace(parts(store, once, Sink()), once=False, whole=True, bounds=replace(BOUNDS, checkpoint_interval=0.2))
+    run(whole, Progress("p"), stop)
+    assert in_time.is_set()
+    assert store.all == [at(1), at(2)]
 
 
 def test_the_position_taken_is_saved_before_the_sink_is_reached() -> None:
