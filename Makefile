@@ -9,7 +9,7 @@ PURE := the encoder in Python serves: for the native one, several times faster, 
 PINS := --constraint deploy/constraints.txt --build-constraint deploy/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench bench-peers bench-growth chaos wheel clean
+.PHONY: help demo test servers check fmt bench bench-peers bench-growth chaos wheel clean
 
 help: ## List what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,11 @@ help: ## List what there is to make
 demo: $(READY) ## Real changes of a real MongoDB in a real Kafka, with a kill in the middle
 	@$(BIN)/python -m tests.demo
 
-test: $(READY) ## Run every test, on real servers
+test: $(READY) servers ## Run every test, on real servers
 	$(BIN)/pytest
+
+servers: ## Install MariaDB and PostgreSQL from Debian's packages, where they are missing
+	@.ci/debian.sh mariadbd=mariadb-server postgres=postgresql
 
 check: $(READY) ## Lint, format, types, and the imports between the rooms
 	$(BIN)/ruff check

@@ -1,7 +1,6 @@
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 import pytest
@@ -16,7 +15,6 @@ from tests.support.sql import administrator
 pytestmark = pytest.mark.servers
 
 Start = Callable[..., Stack]
-NAMES = ["mariadb", "postgres"]
 
 
 def keep(server: Database) -> None:
@@ -37,7 +35,8 @@ def family(server: Database) -> list[psutil.Process]:
 
 
 def test_databases_are_added_to_a_stack_survive_a_kill_and_go_with_it(own_stack: Start) -> None:
-    stack = own_stack(mongo_nodes=0, brokers=0, databases=["postgres"])
+    tuned = {"mariadb": {"innodb-buffer-pool-size": "32M"}}
+    stack = own_stack(mongo_nodes=0, brokers=0, databases=["postgres"], database_settings=tuned)
     keep(stack.databases["postgres"])
     grown = up(stack.folder, databases=["mariadb", "postgres"])
     assert grown.databases["postgres"] == stack.databases["postgres"]
@@ -53,6 +52,9 @@ def test_databases_are_added_to_a_stack_survive_a_kill_and_go_with_it(own_stack:
         with administrator(server.url) as run:
             assert run("SELECT name FROM kept").scalars().all() == ["é😀"]
 
+    with administrator(grown.databases["mariadb"].url) as run:
+        found = run("SELECT @@innodb_buffer_pool_size, @@character_set_database, @@socket").one()
+        assert found == (32 * 1024 * 1024, "utf8mb4", "")
     running = [process for server in grown.databases.values() for process in family(server)]
     with administrator(grown.databases["postgres"].url):
         reset(stack.folder)
@@ -60,20 +62,15 @@ def test_databases_are_added_to_a_stack_survive_a_kill_and_go_with_it(own_stack:
     assert not [server.home for server in grown.databases.values() if server.home.exists()]
 
 
-def test_settings_reach_the_databases_and_one_that_is_wrong_is_named(tmp_path: Path, own_stack: Start) -> None:
-    tuned = {"mariadb": {"innodb-buffer-pool-size": "32M"}, "postgres": {"work_mem": "12MB", "fsync": False}}
-    stack = own_stack(mongo_nodes=0, brokers=0, databases=NAMES, database_settings=tuned)
-    with administrator(stack.databases["mariadb"].url) as run:
-        found = run("SELECT @@innodb_buffer_pool_size, @@character_set_database, @@socket").one()
-        assert found == (32 * 1024 * 1024, "utf8mb4", "")
-    with administrator(stack.databases["postgres"].url) as run:
-        found = run(
-            "SELECT current_setting('work_mem'), current_setting('fsync'), current_setting('unix_socket_directories')"
-        ).one()
-        assert found == ("12MB", "off", "")
-    for server in stack.databases.values():
-        assert {socket.laddr.ip for socket in psutil.Process(server.pid).net_connections()} == {port.HOST}
-    for name in NAMES:
-        with pytest.raises(ConfigInvalid, match=f"{name} ended at its start: .*banana"):
-            up(tmp_path, mongo_nodes=0, brokers=0, databases=[name], database_settings={name: {"banana": 1}})
-        assert status(tmp_path) is None
+def test_a_database_that_does_not_start_leaves_its_stack_as_it_was(own_stack: Start) -> None:
+    tuned = {"mariadb": {"banana": 1}, "postgres": {"work_mem": "12MB", "fsync": False}}
+    stack = own_stack(mongo_nodes=0, brokers=0, databases=["postgres"], database_settings=tuned)
+    server = stack.databases["postgres"]
+    with pytest.raises(ConfigInvalid, match=r"mariadb ended at its start: .*banana"):
+        up(stack.folder, databases=["mariadb"])
+    assert status(stack.folder) == stack
+    assert not list(server.home.parent.glob(server.home.name.replace("postgres", "mariadb")))
+    assert {socket.laddr.ip for socket in psutil.Process(server.pid).net_connections()} == {port.HOST}
+    with administrator(server.url) as run:
+        asked = [f"current_setting('{name}')" for name in ("work_mem", "fsync", "unix_socket_directories")]
+        assert run(f"SELECT {', '.join(asked)}").one() == ("12MB", "off", "")
