@@ -9,7 +9,8 @@ import typer
 from cdc.errors import ExitCode
 
 if TYPE_CHECKING:
-    from cdc.local.stack import Options, Stack
+    from cdc.local.options import Options
+    from cdc.local.stack import Stack
 
 app = typer.Typer(
     no_args_is_help=True,

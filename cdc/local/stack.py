@@ -6,46 +6,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self, TypedDict, Unpack
+from typing import Self, Unpack
 
 import platformdirs
 
 from cdc.errors import ConfigInvalid
-from cdc.local import broker, install, mongod, port
+from cdc.local import broker, install, mongod
 from cdc.local.broker import Broker
 from cdc.local.database import Database
 from cdc.local.install import Tell
 from cdc.local.lock import locked
 from cdc.local.mariadb import MariaDB
 from cdc.local.mongod import Mongod
+from cdc.local.options import Options, completed, confirmed, grown
 from cdc.local.postgres import Postgres
 from cdc.local.process import Process
-from cdc.local.server import Server, Settings
+from cdc.local.server import Server
 
 _STATE, _STATE_VERSION = "stack.json", 1
 _LOCK = ".lock"
-_SIZES = (0, 1, 3)
 _DATABASES: Mapping[str, type[Database]] = {"mariadb": MariaDB, "postgres": Postgres}
-
-
-class Options(TypedDict, total=False):
-    """What makes a stack; its data belongs to them.
-
-    Further nodes take the ports after the first one's, Kafka's controllers those after the brokers'. No nodes: that
-    server is not started. Settings are the servers' own, by the names in their configuration files.
-    `databases` are started beside them, `mariadb` or `postgres`; one that a stack lacks is added to it.
-    """
-
-    mongo_nodes: int
-    brokers: int
-    mongo_version: str
-    mongo_port: int
-    kafka_port: int
-    mongo_settings: Settings
-    kafka_settings: Settings
-    databases: Sequence[str]
-    database_ports: Mapping[str, int]
-    database_settings: Mapping[str, Settings]
 
 
 @dataclass
@@ -188,7 +168,7 @@ def up(folder: Path, tell: Tell = install.silent, **wanted: Unpack[Options]) -> 
     folder = folder.resolve()
     with locked(folder / _LOCK):
         found = Stack.load(folder)
-        stack = _grown(_confirmed(found, wanted), wanted) if found else Stack(folder, _completed(wanted))
+        stack = _grown(found, wanted) if found else Stack(folder, completed(wanted))
         started = [server for server in stack.servers if not server.running]
         try:
             stack.start(tell)
@@ -244,65 +224,15 @@ def _untouched(folder: Path) -> bool:
     return not any((folder / name).exists() for name in (_LOCK, _STATE))
 
 
-def _completed(wanted: Options) -> Options:
-    nodes, brokers = wanted.get("mongo_nodes", 1), wanted.get("brokers", 1)
-    for option, size in (("--mongo-nodes", nodes), ("--brokers", brokers)):
-        if size not in _SIZES:
-            raise ConfigInvalid(f"{option} {size}: not a size that can be had", hint="use 1 or 3")
-    names = _databases(wanted)
-    first = port.free(nodes + 2 * brokers + len(names))
-    chosen: Options = {
-        "mongo_nodes": nodes,
-        "brokers": brokers,
-        "mongo_version": install.MONGODB,
-        "mongo_port": first,
-        "kafka_port": first + nodes,
-        "mongo_settings": {},
-        "kafka_settings": {},
-        "database_ports": {name: first + nodes + 2 * brokers + place for place, name in enumerate(names)},
-        "database_settings": {},
-    }
-    return {**chosen, **_settled(wanted)}
-
-
-def _confirmed(stack: Stack, wanted: Options) -> Stack:
-    for name, value in _settled(wanted).items():
-        has = stack.options.get(name)
-        if value != has:
-            raise ConfigInvalid(
-                f"--{name.replace('_', '-')} {value}: the stack in {stack.folder} has {has}",
-                hint="`cdc local reset` deletes that stack and its data; or name another --dir",
-            )
-    return stack
-
-
 def _grown(stack: Stack, wanted: Options) -> Stack:
     """With the databases that are wanted and that it lacks."""
-    lacking = [name for name in _databases(wanted) if name not in stack.databases]
-    if not lacking:
+    confirmed(stack.folder, stack.options, wanted)
+    options = grown(stack.options, wanted)
+    if options == stack.options:
         return stack
-    ports = {name: server.port for name, server in stack.databases.items()}
-    ports |= {name: port.free(1) for name in lacking}
-    grown = Stack(stack.folder, {**stack.options, "database_ports": ports})
-    grown.adopt(stack.processes)
-    return grown
-
-
-def _databases(wanted: Options) -> list[str]:
-    """Their names, each once."""
-    names = list(dict.fromkeys(wanted.get("databases", ())))
-    for name in names:
-        if name not in _DATABASES:
-            raise ConfigInvalid(
-                f"--with {name}: not a server that can be had",
-                hint=f"use {' or '.join(_DATABASES)}, or both: {','.join(_DATABASES)}",
-            )
-    return names
-
-
-def _settled(wanted: Options) -> Options:
-    """What a stack is by, not what is added to it."""
-    return {name: value for name, value in wanted.items() if name != "databases"}  # type: ignore[return-value]
+    larger = Stack(stack.folder, options)
+    larger.adopt(stack.processes)
+    return larger
 
 
 def _delete(servers: Sequence[Server]) -> None:

@@ -12,8 +12,9 @@ import pytest
 from cdc.errors import ConfigInvalid
 from cdc.local.broker import Broker
 from cdc.local.mongod import Mongod
+from cdc.local.options import Options
 from cdc.local.process import Process, wait_for
-from cdc.local.stack import Options, Stack, down, reset, status, up
+from cdc.local.stack import Stack, down, reset, status, up
 
 OPTIONS: Options = {
     "mongo_nodes": 3,
