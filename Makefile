@@ -23,11 +23,13 @@ test: $(READY) servers ## Run every test, on real servers
 servers: ## Install MariaDB and PostgreSQL from Debian's packages, where they are missing
 	@.ci/debian.sh mariadbd=mariadb-server postgres=postgresql
 
-check: $(READY) ## Lint, format, types, and the imports between the rooms
+check: $(READY) ## Lint, format, types, the imports between the rooms, and what is in deploy
+	@.ci/debian.sh promtool=prometheus systemd-analyze=systemd
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	.ci/deploy.sh
 ifdef CARGO
 	cd $(NATIVE) && cargo fmt --check && cargo clippy --locked --all-targets -- --deny warnings && cargo test --locked --quiet
 endif
