@@ -9,7 +9,7 @@ PURE := the encoder in Python serves: for the native one, several times faster, 
 PINS := --constraint deploy/constraints.txt --build-constraint deploy/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench bench-peers bench-growth chaos wheel clean
+.PHONY: help demo test servers check fmt bench bench-peers bench-growth chaos wheel clean
 
 help: ## List what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,14 +17,19 @@ help: ## List what there is to make
 demo: $(READY) ## Real changes of a real MongoDB in a real Kafka, with a kill in the middle
 	@$(BIN)/python -m tests.demo
 
-test: $(READY) ## Run every test, on real servers
+test: $(READY) servers ## Run every test, on real servers
 	$(BIN)/pytest -n 2
 
-check: $(READY) ## Lint, format, types, and the imports between the rooms
+servers: ## Install MariaDB and PostgreSQL from Debian's packages, where they are missing
+	@.ci/debian.sh mariadbd=mariadb-server postgres=postgresql
+
+check: $(READY) ## Lint, format, types, the imports between the rooms, and what is in deploy
+	@.ci/debian.sh promtool=prometheus systemd-analyze=systemd
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	.ci/deploy.sh
 ifdef CARGO
 	cd $(NATIVE) && cargo fmt --check && cargo clippy --locked --all-targets -- --deny warnings && cargo test --locked --quiet
 endif
@@ -60,6 +65,6 @@ $(READY): pyproject.toml deploy/constraints.txt $(wildcard $(NATIVE)/Cargo.* $(N
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --constraint deploy/constraints.txt --upgrade pip
 	@# setuptools warns of every editable install from a flat layout, and of its own settings
-	@PYTHONWARNINGS=ignore $(PIP) install $(PINS) --editable '.[local]' --group dev
+	@PYTHONWARNINGS=ignore $(PIP) install $(PINS) --editable '.[local,sql]' --group dev
 	@$(BIN)/python -c 'from cdc.encode import ENCODER; ENCODER == "native" or print("$(PURE)")'
 	@touch $@

@@ -2,42 +2,30 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self, TypedDict, Unpack
+from typing import Self, Unpack
 
 import platformdirs
 
 from cdc.errors import ConfigInvalid
-from cdc.local import broker, install, mongod, port
+from cdc.local import broker, install, mongod
 from cdc.local.broker import Broker
+from cdc.local.database import Database
 from cdc.local.install import Tell
 from cdc.local.lock import locked
+from cdc.local.mariadb import MariaDB
 from cdc.local.mongod import Mongod
+from cdc.local.options import Options, completed, confirmed, grown
+from cdc.local.postgres import Postgres
 from cdc.local.process import Process
-from cdc.local.server import Server, Settings
+from cdc.local.server import Server
 
 _STATE, _STATE_VERSION = "stack.json", 1
 _LOCK = ".lock"
-_SIZES = (0, 1, 3)
-
-
-class Options(TypedDict, total=False):
-    """What makes a stack; its data belongs to them.
-
-    Further nodes take the ports after the first one's, Kafka's controllers those after the brokers'. No nodes: that
-    server is not started. Settings are the servers' own, by the names in their configuration files.
-    """
-
-    mongo_nodes: int
-    brokers: int
-    mongo_version: str
-    mongo_port: int
-    kafka_port: int
-    mongo_settings: Settings
-    kafka_settings: Settings
+_DATABASES: Mapping[str, type[Database]] = {"mariadb": MariaDB, "postgres": Postgres}
 
 
 @dataclass
@@ -48,6 +36,7 @@ class Stack:
     options: Options
     mongo: list[Mongod] = field(init=False)
     brokers: list[Broker] = field(init=False)
+    databases: dict[str, Database] = field(init=False)
 
     def __post_init__(self) -> None:
         chosen = self.options
@@ -69,6 +58,11 @@ class Stack:
             )
             for place in range(brokers)
         ]
+        tuned = chosen.get("database_settings", {})
+        self.databases = {
+            name: _DATABASES[name](name, self.folder, number, tuned.get(name, {}))
+            for name, number in chosen.get("database_ports", {}).items()
+        }
         for server in self.servers:
             server.changed = self.save
 
@@ -81,17 +75,20 @@ class Stack:
         try:
             saved = json.loads(state.read_bytes())
             stack = cls(folder, {_STATE_VERSION: saved["options"]}[saved["version"]])
-            for server in stack.servers:
-                if process := saved["processes"].get(server.name):
-                    server.process = Process(**process)
+            stack.adopt({name: Process(**process) for name, process in saved["processes"].items()})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigInvalid(
                 f"{state} is not the state of a stack of this version", hint="delete its folder, or name another --dir"
             ) from error
         return stack
 
+    def adopt(self, processes: Mapping[str, Process]) -> None:
+        """Takes over running servers, by their names."""
+        for server in self.servers:
+            server.process = processes.get(server.name)
+
     def save(self) -> None:
-        processes = {server.name: asdict(server.process) for server in self.servers if server.process}
+        processes = {name: asdict(process) for name, process in self.processes.items()}
         state = {"version": _STATE_VERSION, "options": self.options, "processes": processes}
         aside = self.folder / f"{_STATE}.new"
         aside.write_text(json.dumps(state, indent=2))
@@ -99,7 +96,11 @@ class Stack:
 
     @property
     def servers(self) -> list[Server]:
-        return [*self.mongo, *self.brokers]
+        return [*self.mongo, *self.brokers, *self.databases.values()]
+
+    @property
+    def processes(self) -> Mapping[str, Process]:
+        return {server.name: server.process for server in self.servers if server.process}
 
     @property
     def running(self) -> bool:
@@ -117,8 +118,9 @@ class Stack:
         return ",".join(server.address for server in self.brokers)
 
     def environment(self) -> Mapping[str, str]:
-        """The variables by which every `cdc` command finds these servers."""
-        return {"CDC_MONGO__URI": self.mongo_uri, "CDC_KAFKA__BOOTSTRAP_SERVERS": self.kafka}
+        """The variables by which every `cdc` command finds these servers, and those of the databases' addresses."""
+        urls = {f"{name.upper()}_URL": database.url for name, database in self.databases.items()}
+        return {"CDC_MONGO__URI": self.mongo_uri, "CDC_KAFKA__BOOTSTRAP_SERVERS": self.kafka, **urls}
 
     def start(self, tell: Tell = install.silent) -> None:
         """Starts what does not run, all at once, and waits until the whole serves."""
@@ -126,6 +128,8 @@ class Stack:
             install.mongod(self.options["mongo_version"], tell)
         if self.brokers:
             install.kafka(tell)
+        for database in self.databases.values():
+            database.programs()
         for server in self.servers:
             if not server.running:
                 tell(f"starting {server.name} on {server.address}")
@@ -146,8 +150,7 @@ class Stack:
 
     def delete(self) -> None:
         """Deletes the data and the state, and nothing else that may be in the folder; the logs stay."""
-        for server in self.servers:
-            shutil.rmtree(server.home, ignore_errors=True)
+        _delete(self.servers)
         (self.folder / _STATE).unlink(missing_ok=True)
 
 
@@ -165,14 +168,17 @@ def up(folder: Path, tell: Tell = install.silent, **wanted: Unpack[Options]) -> 
     folder = folder.resolve()
     with locked(folder / _LOCK):
         found = Stack.load(folder)
-        stack = _confirmed(found, wanted) if found else Stack(folder, _completed(wanted))
+        stack = _grown(found, wanted) if found else Stack(folder, completed(wanted))
         started = [server for server in stack.servers if not server.running]
         try:
             stack.start(tell)
         except BaseException:
             for server in started:
                 server.kill()
-            if not found:
+            if found:
+                _delete([server for name, server in stack.databases.items() if name not in found.databases])
+                found.save()
+            else:
                 stack.delete()
             raise
     return stack
@@ -218,30 +224,17 @@ def _untouched(folder: Path) -> bool:
     return not any((folder / name).exists() for name in (_LOCK, _STATE))
 
 
-def _completed(wanted: Options) -> Options:
-    nodes, brokers = wanted.get("mongo_nodes", 1), wanted.get("brokers", 1)
-    for option, size in (("--mongo-nodes", nodes), ("--brokers", brokers)):
-        if size not in _SIZES:
-            raise ConfigInvalid(f"{option} {size}: not a size that can be had", hint="use 1 or 3")
-    first = port.free(nodes + 2 * brokers)
-    chosen: Options = {
-        "mongo_nodes": nodes,
-        "brokers": brokers,
-        "mongo_version": install.MONGODB,
-        "mongo_port": first,
-        "kafka_port": first + nodes,
-        "mongo_settings": {},
-        "kafka_settings": {},
-    }
-    return {**chosen, **wanted}
+def _grown(stack: Stack, wanted: Options) -> Stack:
+    """With the databases that are wanted and that it lacks."""
+    confirmed(stack.folder, stack.options, wanted)
+    options = grown(stack.options, wanted)
+    if options == stack.options:
+        return stack
+    larger = Stack(stack.folder, options)
+    larger.adopt(stack.processes)
+    return larger
 
 
-def _confirmed(stack: Stack, wanted: Options) -> Stack:
-    for name, value in wanted.items():
-        has = stack.options[name]  # type: ignore[literal-required]
-        if value != has:
-            raise ConfigInvalid(
-                f"--{name.replace('_', '-')} {value}: the stack in {stack.folder} has {has}",
-                hint="`cdc local reset` deletes that stack and its data; or name another --dir",
-            )
-    return stack
+def _delete(servers: Sequence[Server]) -> None:
+    for server in servers:
+        shutil.rmtree(server.home, ignore_errors=True)

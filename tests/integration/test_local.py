@@ -15,8 +15,9 @@ from pymongo import MongoClient
 from cdc.errors import ConfigInvalid
 from cdc.local import port
 from cdc.local.mongod import standalone
+from cdc.local.options import Options
 from cdc.local.process import wait_for
-from cdc.local.stack import Options, Stack, down, reset, status, up
+from cdc.local.stack import Stack, down, reset, status, up
 
 pytestmark = pytest.mark.servers
 
