@@ -63,7 +63,8 @@ def snapshot(
 
     Name the pipeline as its `cdc watch` is named: by --collection or --table and --topic, or by --name. Where that
     watcher runs, it does the work by its own settings, and this command takes only --collection, --table and --where,
-    and shows how far it is. Where none runs, this command does the work, passes on the changes since the saved position, and ends.
+    and shows how far it is. Where none runs, this command does the work, passes on the changes since the saved
+    position, and ends.
     """
     settings = given.settings(locals())
     from cdc import app  # noqa: PLC0415 - `cdc --help` stays fast

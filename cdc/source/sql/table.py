@@ -108,10 +108,10 @@ def described(connection: Connection, name: str, by: str, dialect: Dialect) -> T
     names = [column.name for column in columns]
     key = inspector.get_pk_constraint(table, schema or None)["constrained_columns"]
     _require_order(name, by, key, {column.name: column for column in columns})
-    indexes = [key, *(index["column_names"] for index in inspector.get_indexes(table, schema or None))]
-    return Table(
-        name, dialect, columns, names.index(by), tuple(map(names.index, key)), any(by in each[:1] for each in indexes)
+    indexed = by == key[0] or any(
+        index["column_names"][0] == by for index in inspector.get_indexes(table, schema or None)
     )
+    return Table(name, dialect, columns, names.index(by), tuple(map(names.index, key)), indexed)
 
 
 _JSON = Form(text=True, convert=values.document)
