@@ -152,8 +152,8 @@ class SqlSource:
         window = self._windows[table.name]
         return [
             document
-            for row, document in zip(rows.rows, rows.documents, strict=True)
-            if window.is_new(table.place(row), repr(table.place(row).key).encode(), document)
+            for place, document in zip(map(table.place, rows.rows), rows.documents, strict=True)
+            if window.is_new(place, document)
         ]
 
     def _round(self, load: Load) -> Generator[Batch, None, Load]:

@@ -94,6 +94,7 @@ class Server:
                 yield self._parts(table, result)
             finally:
                 if not result.closed:
+                    _abandon(result)
                     connection.invalidate()
 
     def _parts(self, table: Table, result: sa.CursorResult[Any]) -> Iterator[Rows]:
@@ -106,3 +107,10 @@ class Server:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _abandon(result: sa.CursorResult[Any]) -> None:
+    """PyMySQL would read all that is left, even from a connection that is no more."""
+    reading = getattr(result.cursor, "_result", None)
+    if reading is not None:
+        reading.unbuffered_active = False

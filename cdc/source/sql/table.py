@@ -19,6 +19,7 @@ from cdc.errors import ConfigInvalid
 from cdc.source.sql import values
 from cdc.source.sql.columns import Column, Form, form
 from cdc.source.sql.places import Place
+from cdc.source.sql.values import Convert
 
 IDENTITY = "_id"
 
@@ -43,6 +44,15 @@ class Table:
     def order(self) -> tuple[ColumnElement[Any], ...]:
         return tuple(self.columns[place].placed(self.dialect) for place in (self.by, *self.key))
 
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def _converted(self) -> list[tuple[int, Convert]]:
+        """Where values are that are not BSON as they are."""
+        return [(at, column.form.convert) for at, column in enumerate(self.columns) if column.form.convert is not None]
+
     def rows(self, *, above: Any = None, behind: Place | None = None) -> sa.Select[Any]:  # noqa: ANN401 - any type
         """The rows in order: of an increment above that one, or behind that place."""
         selected = [column.selected(self.dialect).label(f"c{place}") for place, column in enumerate(self.columns)]
@@ -65,13 +75,12 @@ class Table:
 
     def document(self, row: Sequence[Any]) -> dict[str, Any]:
         """The row: under `_id` the primary key, one value or a document of its columns, then every column."""
-        made = [
-            value if value is None or column.form.convert is None else column.form.convert(value)
-            for column, value in zip(self.columns, row, strict=True)
-        ]
-        whole = {self.columns[place].name: made[place] for place in self.key}
-        identity = whole if len(self.key) > 1 else made[self.key[0]]
-        return {IDENTITY: identity} | {column.name: value for column, value in zip(self.columns, made, strict=True)}
+        made = list(row)
+        for place, convert in self._converted:
+            if made[place] is not None:
+                made[place] = convert(made[place])
+        identity = made[self.key[0]] if len(self.key) == 1 else {self._names[at]: made[at] for at in self.key}
+        return {IDENTITY: identity, **dict(zip(self._names, made, strict=True))}
 
     def encoded(self, row: Sequence[Any]) -> bytes:
         return bson.encode(self.document(row))

@@ -6,7 +6,7 @@ again, and has not changed, is known by digests. Both are saved, so that a resta
 """
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from hashlib import blake2s
 from typing import Any
 
@@ -32,7 +32,7 @@ class Window:
         self._lag = lag
         self.most = max(LEAST_ROWS, MOST_ROWS // tables)
         self._most_saved = MOST_SAVED // tables
-        self._digests: dict[bytes, bytes] = {}
+        self._digests: OrderedDict[bytes, bytes] = OrderedDict()
         self._met: set[bytes] = set()
         self._steps: deque[tuple[int, Any]] = deque()
         self._reached: deque[tuple[float, Any]] = deque()
@@ -54,12 +54,12 @@ class Window:
             self.floor = self._reached.popleft()[1]
         self._begun = now
 
-    def is_new(self, place: Place, identity: bytes, row: bytes) -> bool:
+    def is_new(self, place: Place, row: bytes) -> bool:
         """Whether a row that was read is to be sent: one that is not known, or has changed."""
         self._last, self._count = place.by, self._count + 1
         if self._count % STEP == 0:
             self._steps.append((self._count, place.by))
-        who, what = _digest(identity), _digest(row)
+        who, what = _digest(repr(place.key).encode()), _digest(row)
         self._met.add(who)
         known = self._digests.pop(who, None)
         self._digests[who] = what
@@ -82,12 +82,12 @@ class Window:
 
     def saved(self) -> dict[str, Any]:
         """As it is kept in a position; digests only where they are not too many."""
-        digests = b"".join([who + what for who, what in self._digests.items()])
+        few = self._digests if len(self._digests) <= self._most_saved else {}
         return {
             "column": self._by,
             "floor": kept(self.floor),
             "at": None if self.at is None else self.at.saved(),
-            "seen": digests if len(self._digests) <= self._most_saved else b"",
+            "seen": b"".join([who + what for who, what in few.items()]),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -100,8 +100,7 @@ class Window:
 
     def _narrow(self) -> None:
         """Forget the row that was met longest ago; the floor rises above those that are forgotten."""
-        forgotten = next(iter(self._digests))
-        del self._digests[forgotten]
+        forgotten, _ = self._digests.popitem(last=False)
         self._met.discard(forgotten)
         while self._steps and self._steps[0][0] <= self._count - self.most:
             self.floor = self._steps.popleft()[1]
