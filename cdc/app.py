@@ -23,17 +23,12 @@ from cdc.encode.dead_letter import letter
 from cdc.errors import Fenced
 from cdc.events import Load, Position
 from cdc.leaps import Leap
-from cdc.ops import headroom, http, live, logs, snapshots, stall, stores, systemd
+from cdc.ops import headroom, http, live, logs, snapshots, sources, stall, stores, systemd
 from cdc.ops.topics import topics
 from cdc.pipeline import Bounds, CursorStore, Parts, Sink
 from cdc.progress import Progress
 from cdc.sink.kafka import KafkaSink
 from cdc.sink.stdout import StdoutSink
-from cdc.source.change_stream import Images, Scope
-from cdc.source.oplog import Oplog
-from cdc.source.polling import Polls
-from cdc.source.snapshot import Loads
-from cdc.source.watch import MongoSource
 from cdc.version import __version__
 
 log = structlog.get_logger("cdc")
@@ -125,8 +120,9 @@ def _run(settings: Settings, store: CursorStore, stop: threading.Event, kept: St
 def _looked_after(settings: Settings, progress: Progress) -> Iterator[None]:
     """Others look at the loop until the block ends; only the reader of a dry run may hold it up as long as he likes."""
     with ExitStack() as stack:
-        oplog, warn = Oplog(settings.mongo, name=settings.pipeline_name), settings.headroom_warn
-        stack.enter_context(headroom.watched(oplog, progress, lambda: progress.frontier or progress.began, warn=warn))
+        if (oplog := sources.oplog(settings)) is not None:
+            position, warn = lambda: progress.frontier or progress.began, settings.headroom_warn
+            stack.enter_context(headroom.watched(oplog, progress, position, warn=warn))
         if not settings.dry_run:
             stack.enter_context(stall.watched(progress, settings.stall_timeout))
         yield
@@ -138,8 +134,6 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None],
     `kept` is where its cursor is, and what is asked of it; nowhere for a dry run.
     """
     name = settings.pipeline_name
-    scope = Scope(settings.mongo.database, settings.collection, settings.match)
-    images = Images(settings.full_document, settings.before, settings.lookup)
     requests = (lambda: ()) if kept is None else kept.requests.outstanding
     whole = kept if isinstance(kept, KafkaStore) and settings.exactly_once else None
     encoder = Encoder(
@@ -166,16 +160,7 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None],
 
     return Parts(
         name=name,
-        source=lambda: MongoSource(
-            settings.mongo,
-            scope,
-            images,
-            name=name,
-            loads=loads(settings),
-            polls=polls(settings),
-            requests=requests,
-            notify=notify,
-        ),
+        source=sources.source(settings, requests, notify),
         encode=encoder.encode,
         sink=sink,
         store=store,
@@ -191,23 +176,6 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None],
         leap=leap(settings),
         whole=whole is not None,
     )
-
-
-def loads(settings: Settings) -> Loads:
-    return Loads(
-        settings.increment_field or "_id",
-        settings.parallel or os.cpu_count() or 1,
-        settings.max_rate,
-        settings.read_preference,
-        settings.snapshot_round_ms / 1000,
-    )
-
-
-def polls(settings: Settings) -> Polls | None:
-    """How a server without change streams is asked, where it can be."""
-    if settings.increment_field is None:
-        return None
-    return Polls(settings.increment_field, settings.where_text, settings.poll_interval, settings.poll_lag)
 
 
 def first(settings: Settings) -> Position:

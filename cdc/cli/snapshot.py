@@ -22,6 +22,8 @@ def snapshot(
     collection: reading.Collection = None,
     database: reading.Database = None,
     mongo_uri: reading.MongoUri = None,
+    source: reading.Source = None,
+    table: reading.Table = None,
     data_type: reading.DataType = None,
     match: reading.Match = None,
     where: reading.Where = None,
@@ -59,9 +61,10 @@ def snapshot(
 ) -> None:
     """Send the documents of a pipeline again, all of them or with --where some, while its changes go on.
 
-    Name the pipeline as its `cdc watch` is named: by --collection and --topic, or by --name. Where that watcher runs,
-    it does the work by its own settings, and this command takes only --collection and --where, and shows how far it
-    is. Where none runs, this command does the work, passes on the changes since the saved position, and ends.
+    Name the pipeline as its `cdc watch` is named: by --collection or --table and --topic, or by --name. Where that
+    watcher runs, it does the work by its own settings, and this command takes only --collection, --table and --where,
+    and shows how far it is. Where none runs, this command does the work, passes on the changes since the saved
+    position, and ends.
     """
     settings = given.settings(locals())
     from cdc import app  # noqa: PLC0415 - `cdc --help` stays fast

@@ -98,14 +98,16 @@ def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Ma
         layers.append(from_file(config, "--config"))
     elif path := environ.get("CDC_CONFIG"):
         layers.append(from_file(Path(path), "CDC_CONFIG"))
-    named = ChainMap(*layers).get("data_type")
-    if named and isinstance(named.value, str):
-        layers.append(from_data_type(named.value, named.written))
     stated = ChainMap(*layers)
+    named = stated.get("data_type")
+    if named and isinstance(named.value, str):
+        stated.maps.append(from_data_type(named.value, named.written, tables="source.url" in stated))
     try:
         settings = Settings.model_validate(_nested(stated))
     except ValidationError as error:
         raise _explain(error.errors()[0], stated) from None
+    if flags.get("mongo.uri") and settings.source.given and settings.store != "mongo":
+        raise ConfigInvalid("--mongo-uri and --source: only one of them can be read", hint="drop one of them")
     return Loaded(settings, _origins(settings, stated))
 
 

@@ -11,6 +11,11 @@ from cdc.config.mongo import MongoSettings
 from cdc.config.sql import SqlSettings
 from cdc.config.values import Collections, FieldPath, Match, Off, Start, Tables, Where
 
+_OF_MONGODB = (
+    "collection", "match", "where", "from_", "parallel", "read_preference", "snapshot_round_ms", "full_document",
+    "before", "lookup", "tombstones", "ddl_topic", "on_history_lost", "headroom_warn",
+)  # fmt: skip
+
 
 class Reading(BaseModel):
     """MongoDB's changes, or with `source` the tables of a SQL database."""
@@ -86,6 +91,25 @@ class Reading(BaseModel):
     @field_serializer("match", "where", when_used="json")
     def _extended_json(self, match: dict[str, Any] | None) -> object:
         return json.loads(json_util.dumps(match))
+
+    @model_validator(mode="after")
+    def _source_fits(self) -> Self:
+        if not self.source.given:
+            if self.table:
+                raise MisfitError(
+                    "names a table of a SQL database", hint="write --source URL, or --collection", settings=("table",)
+                )
+            return self
+        stated = [name.rstrip("_") for name in _OF_MONGODB if name in self.model_fields_set]
+        if "database" in self.mongo.model_fields_set:
+            stated.append("mongo.database")
+        if stated:
+            raise MisfitError(
+                "the first is for MongoDB alone, not for the tables of a SQL database",
+                hint="drop one of them; tables are named by --table and read without a filter",
+                settings=(stated[0], "source.url"),
+            )
+        return self
 
     @model_validator(mode="after")
     def _loads_fit(self) -> Self:

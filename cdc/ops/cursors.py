@@ -62,6 +62,11 @@ def moved(settings: Settings, time: str) -> Iterator[str | None]:
 
     def at(lost: Cursor | None) -> Cursor:
         source = lost.source if lost is not None and not settings.names else watched(settings)
+        if source.server != "mongodb":
+            raise ConfigInvalid(
+                f"--time: {settings.pipeline_name!r} reads tables, in which a time tells no place",
+                hint="`cdc cursor reset` has them loaded again",
+            )
         return Cursor.of(settings.pipeline_name, source, position)
 
     with _replaced(settings, at) as loss:

@@ -40,7 +40,7 @@ class Wanted:
 
     @property
     def words(self) -> str:
-        return " and ".join(self.collections) or self.settings.mongo.database
+        return " and ".join(self.collections) or self.settings.database
 
     def ask(self) -> Request:
         """Write the request."""
@@ -68,20 +68,21 @@ def wanted(settings: Settings) -> Wanted:
     kept = stores.store(settings)
     cursor = kept.read()
     if cursor is None:
-        return Wanted(settings, kept, settings.collection, known=False)
+        return Wanted(settings, kept, settings.names, known=False)
     source, name = cursor.source, settings.pipeline_name
-    if settings.mongo.database != source.database:
+    if settings.database != source.database:
         raise ConfigInvalid(
-            f"--database: the pipeline {name!r} watches {source}, not {settings.mongo.database}",
+            f"--database: the pipeline {name!r} watches {source}, not {settings.database}",
             hint=f"--database {source.database}, or the --name of another pipeline",
         )
-    if source.collections and (strays := sorted(set(settings.collection) - set(source.collections))):
+    if source.collections and (strays := sorted(set(settings.names) - set(source.collections))):
         raise ConfigInvalid(
             f"--collection: the pipeline {name!r} watches {source}, not {strays[0]!r}",
             hint="name a collection that it watches, or the --name of another pipeline",
         )
-    its_own = settings.model_copy(update={"collection": source.collections})
-    return Wanted(its_own, stores.store(its_own), settings.collection or source.collections, known=True)
+    names = "table" if settings.source.given else "collection"
+    its_own = settings.model_copy(update={names: source.collections})
+    return Wanted(its_own, stores.store(its_own), settings.names or source.collections, known=True)
 
 
 class UntilLoaded:

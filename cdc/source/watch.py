@@ -1,7 +1,6 @@
 """A MongoDB collection or database as a source: loads of what exists, and the stream of its changes."""
 
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -12,7 +11,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from cdc.config import MongoSettings
 from cdc.errors import CdcError, ConfigInvalid, HistoryLost
-from cdc.events import CANCELLED, FIRST_LOAD, Batch, Load, Namespace, Position, Request, snapshot_time
+from cdc.events import FIRST_LOAD, Batch, Load, Namespace, Position, Request, snapshot_time
 from cdc.reader import Reader
 from cdc.source import oplog
 from cdc.source.change_stream import ChangeStream, Images, Scope
@@ -22,11 +21,9 @@ from cdc.source.images import Lookup
 from cdc.source.mongo import UNPARSED, Server, connect, hosts, translate, translated
 from cdc.source.polling import Poller, Polls
 from cdc.source.snapshot import Loader, Loads
+from cdc.source.wishes import ASK_SECONDS, Wishes
 
 log = structlog.get_logger("cdc")
-
-ASK_SECONDS = 0.25
-"""How often it is asked for requests."""
 
 CLOSE_SECONDS = 1.0
 """How long a server is waited for that is to forget our sessions; it does so by itself."""
@@ -57,12 +54,11 @@ class MongoSource:
         self._name = name
         self._loads = loads
         self._polls = polls
-        self._requests = requests
+        self._wishes = Wishes(requests)
         self._notify = notify
         self._tap = ReplyTap()
         self._client = connect(settings, app=name, listeners=[self._tap])
         self._database = Database(self._client, self._tap, scope.database)
-        self._asked = 0.0
         self._pause = threading.Event()
         self._closed = False
 
@@ -139,7 +135,7 @@ class MongoSource:
         loader = self._loader("snapshot" if server.snapshot_reads else "majority")
         try:
             while True:
-                load = self._wanted(load)
+                load = self._wishes.wanted(load)
                 if load is None or load.ended is not None:
                     loader.close()
                     yield _with(stream.next(), load)
@@ -182,23 +178,6 @@ class MongoSource:
             raise error
         raise ours from error
 
-    def _wanted(self, load: Load | None) -> Load | None:
-        """The load as others wish it: cancelled, or after its end the next one."""
-        now = time.monotonic()
-        if now - self._asked < ASK_SECONDS:
-            return load
-        self._asked = now
-        asked = self._requests()
-        own = next((request for request in asked if load is not None and request.id == load.id), None)
-        if load is not None and load.ended is None:
-            cancelled = own is not None and own.cancelled
-            return load.end(CANCELLED) if cancelled else load
-        if own is not None or not asked:  # its end has yet to be saved
-            return load
-        first = asked[0]
-        ended = CANCELLED if first.cancelled else None
-        return Load(first.id, first.collections or None, first.where, ended=ended)
-
     def _poll(self, start: Position) -> Iterator[Batch]:
         if self._polls is None:
             raise ConfigInvalid(
@@ -213,7 +192,7 @@ class MongoSource:
             )
         poller = Poller(self._database, self._scope, self._polls, self._settings.batch_size)
         self._notify(poller.blind)
-        yield from poller.read(start, self._loader("local"), self._wanted, self._pause)
+        yield from poller.read(start, self._loader("local"), self._wishes.wanted, self._pause)
 
     def _loader(self, level: Literal["snapshot", "majority", "local"]) -> Loader:
         size = self._settings.batch_size

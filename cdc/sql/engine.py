@@ -1,4 +1,4 @@
-"""Pooled connections to a SQL database; a session's time is UTC."""
+"""Pooled connections to a SQL database; a session's time is UTC, and its text ISO 8601."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from sqlalchemy import URL, Engine, create_engine
 from cdc.config.sql import Dialect, SqlSettings
 
 _DRIVERS: dict[Dialect, str] = {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}
+_SESSION = "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601"
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 
@@ -47,6 +48,6 @@ def _postgresql(settings: SqlSettings, app: str) -> dict[str, Any]:
     return {
         "connect_timeout": settings.connect_timeout,
         "application_name": app[:63],
-        "options": f"{timeout} {settings.options.get('options', '')} -c TimeZone=UTC",
+        "options": f"{timeout} {settings.options.get('options', '')} {_SESSION}",
         **_KEEPALIVE,
     }
