@@ -61,7 +61,7 @@ def watch(settings: Settings) -> None:
             if settings.full_amount:
                 kept.forget()
             store = kept
-        _run(settings, store, stop, kept)
+        drive(settings, lambda progress: parts(settings, store, progress.notify, kept), stop)
 
 
 def snapshot(settings: Settings) -> str:
@@ -83,7 +83,8 @@ def snapshot(settings: Settings) -> str:
         request, how = (wanted.ask_once(), {}) if wanted.known else (None, {"snapshot": True, "from_": None})
         its_own = wanted.settings.model_copy(update={"once": False, **how})
         try:
-            _run(its_own, snapshots.UntilLoaded(wanted.kept, stop), stop, wanted.kept)
+            until = snapshots.UntilLoaded(wanted.kept, stop)
+            drive(its_own, lambda progress: parts(its_own, until, progress.notify, wanted.kept), stop)
         finally:
             end = snapshots.ended(wanted, request)
             if end is None and request is not None:
@@ -106,7 +107,8 @@ def _hand_over(wanted: snapshots.Wanted) -> str:
         sys.exit(128 + signal.SIGINT)
 
 
-def _run(settings: Settings, store: CursorStore, stop: threading.Event, kept: Store | None) -> None:
+def drive(settings: Settings, made: Callable[[Progress], Parts], stop: threading.Event) -> None:
+    """Run a pipeline, with all who look at it beside it, until `stop` is set or it is done. Raises `CdcError`."""
     name = settings.pipeline_name
     progress = Progress(name)
     export(progress)
@@ -117,7 +119,7 @@ def _run(settings: Settings, store: CursorStore, stop: threading.Event, kept: St
         stack.enter_context(live.line(progress))
         log.info("watching", pipeline=name, source=str(stores.watched(settings)), topic=settings.topic)
         stack.enter_context(_looked_after(settings, progress))
-        run(parts(settings, store, progress.notify, kept), progress, stop)
+        run(made(progress), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
 
 

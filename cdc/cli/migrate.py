@@ -14,25 +14,27 @@ TITLES = ("task", "is", "from", "to", "tables", "package")
 
 
 def migrate(
-    task: Annotated[str | None, Option(metavar="NAME", help="Task to run; --list has them.", rich_help_panel=DO)] = None,
+    task: Annotated[
+        str | None, Option(metavar="NAME", help="Task to run; --list has them.", rich_help_panel=DO)
+    ] = None,
     list_: Annotated[
         bool, Option("--list", metavar="", help="List the tasks, from every installed package.", rich_help_panel=DO)
     ] = False,
     dry_run: Annotated[
-        bool,
+        bool | None,
         Option(
             "--dry-run",
             metavar="",
             help="Read and map everything; print how much, the first rows and what is refused; write nothing.",
             rich_help_panel=DO,
         ),
-    ] = False,
+    ] = None,
     verify: Annotated[
         bool,
         Option(
             "--verify",
             metavar="",
-            help="Compare every document with its rows; exit 7 and each difference by its key where there is one.",
+            help="Compare every document with its rows; name each difference, and exit with 7 where there is one.",
             rich_help_panel=DO,
         ),
     ] = False,
@@ -40,7 +42,7 @@ def migrate(
         bool, Option("--follow", metavar="", help="Go on with the changes until stopped.", rich_help_panel=DO)
     ] = False,
     full_amount: Annotated[
-        bool,
+        bool | None,
         Option(
             "--full-amount",
             "--full_amount",
@@ -48,7 +50,7 @@ def migrate(
             help="Forget how far it was, and begin again.",
             rich_help_panel=DO,
         ),
-    ] = False,
+    ] = None,
     database: Annotated[
         str | None,
         Option(metavar="NAME", help="Database to read. (default: the task's)", rich_help_panel=reading.SOURCE),
@@ -93,3 +95,40 @@ def migrate(
 
     Killed, it goes on where it was; run again, it takes what has changed since. --follow goes on with the changes.
     """
+    from cdc.migrate import tasks  # noqa: PLC0415 - `cdc --help` stays fast
+
+    if list_:
+        _echo_list()
+        return
+    if task is None:
+        raise ConfigInvalid("--task is missing", hint="write --task NAME; `cdc migrate --list` has them")
+    found = tasks.find(task)
+    settings = given.settings(locals(), tasks.defaults(task, found))
+    _refuse_both(verify=verify, dry_run=settings.dry_run, follow=follow, full_amount=settings.full_amount)
+    from cdc.migrate import work  # noqa: PLC0415
+
+    if verify:
+        lines = work.verify(found, settings)
+    elif settings.dry_run:
+        lines = work.rehearse(found, settings)
+    else:
+        lines = work.copy(found, settings, follow=follow)
+    for line in lines:
+        typer.echo(line)
+
+
+def _echo_list() -> None:
+    from cdc.migrate import tasks  # noqa: PLC0415 - `cdc --help` stays fast
+
+    listed, broken = tasks.listed()
+    rows = [(name, *found.told, package) for name, found, package in listed]
+    echo_table(TITLES, rows)
+    if broken:
+        raise broken
+
+
+def _refuse_both(**wishes: bool) -> None:
+    """What looks does not write, and the other way round."""
+    wished = [f"--{name.replace('_', '-')}" for name, wish in wishes.items() if wish]
+    if len(wished) > 1 and wished[0] in {"--verify", "--dry-run"}:
+        raise ConfigInvalid(f"{wished[0]} and {wished[1]}: one only looks", hint="drop one of them")

@@ -6,6 +6,7 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic import SecretStr, ValidationError
@@ -83,10 +84,17 @@ class Loaded:
         return None if secret is None else secret.get_secret_value()
 
 
-def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
+def load(
+    flags: Mapping[str, object],
+    *,
+    config: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    defaults: Mapping[str, Stated] = MappingProxyType({}),
+) -> Loaded:
     """Settings from flags (dotted name → value, None: not given), `CDC_…` variables, the YAML file, and defaults.
 
-    Where a data type is named, its collection, topic and increment field are the defaults.
+    `defaults` go before those of the settings, and before them the collection, topic and increment field of a data
+    type that is named.
 
     Without `config`, `CDC_CONFIG` names the file; without either there is none.
 
@@ -101,7 +109,7 @@ def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Ma
     named = ChainMap(*layers).get("data_type")
     if named and isinstance(named.value, str):
         layers.append(from_data_type(named.value, named.written))
-    stated = ChainMap(*layers)
+    stated = ChainMap(*layers, dict(defaults))
     try:
         settings = Settings.model_validate(_nested(stated))
     except ValidationError as error:

@@ -1,84 +1,91 @@
 """Rows of two sides, compared by key and column on disk: memory stays small, whatever their number and order (I8)."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from struct import Struct
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple
 
 CACHE_KIB = 32 * 1024
 """What SQLite holds of its file in memory."""
 
-ROWS_AT_ONCE = 1000
+PENDING = 1000
 
 Value = str | None
 """Of a column, in a form that is equal on both sides where the values are."""
 
-Row = tuple[str, Sequence[Value]]
-"""A key and its columns."""
+Side = Literal["expected", "found"]
 
 
 class Difference(NamedTuple):
-    """`how` is `missing`, `extra`, or `different` in `columns`."""
+    """`how` is `missing`, for which there may be a reason, `extra`, or `different` in some columns."""
 
     key: str
     how: str
     columns: tuple[str, ...] = ()
+    reason: str | None = None
 
 
 class Sides:
-    """The rows that should be in a table and those that are, of these columns; a digest of each is kept."""
+    """What should be in a table and what is, under keys, in these columns; only a digest of it is kept."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
         self._digest = Struct(f"{len(columns)}q")
-        self._file = sqlite3.connect("", isolation_level=None)  # a temporary one
+        self._pending: dict[str, tuple[bytes | None, int]] = {}
+        self._side: Side = "expected"
+        self._file = sqlite3.connect("", isolation_level=None, check_same_thread=False)  # a temporary file
         for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
             self._file.execute(f"PRAGMA {setting}")
-        self._file.execute("CREATE TABLE rows (key TEXT PRIMARY KEY, expected BLOB, found BLOB) WITHOUT ROWID")
+        self._file.execute(
+            "CREATE TABLE rows (key TEXT PRIMARY KEY, expected BLOB, found BLOB, reason TEXT, "
+            "expected_rows INTEGER NOT NULL DEFAULT 0, found_rows INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID"
+        )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Delete the file."""
         self._file.close()
 
-    def expect(self, rows: Iterable[Row]) -> int:
-        """Rows that should be there; of several with one key, the last. Gives how many there were."""
-        return self._keep("expected", rows)
+    def keep(self, side: Side, key: str, values: Sequence[Value] | None, rows: int = 1) -> None:
+        """On that side stands this now, in so many rows, in place of what stood there; None where there is nothing."""
+        if side != self._side or len(self._pending) >= PENDING:
+            self._flush()
+        self._side = side
+        digest = None if values is None else self._digest.pack(*map(hash, values))
+        self._pending[key] = digest, 0 if values is None else rows
 
-    def find(self, rows: Iterable[Row]) -> int:
-        """Rows that are there. Gives how many there were."""
-        return self._keep("found", rows)
+    def explain(self, key: str, reason: str) -> None:
+        """Why nothing was found under that key, where something was expected."""
+        self._flush()
+        self._file.execute("UPDATE rows SET reason = ? WHERE key = ? AND found ISNULL", (reason, key))
+
+    def rows(self, side: Side) -> int:
+        """How many there are on that side."""
+        self._flush()
+        (count,) = self._file.execute(f"SELECT coalesce(sum({side}_rows), 0) FROM rows").fetchone()  # noqa: S608 - a word of ours
+        return int(count)
 
     def differences(self) -> Iterator[Difference]:
         """In order of their keys."""
-        unequal = "SELECT key, expected, found FROM rows WHERE expected IS NOT found ORDER BY key"
-        with closing(self._file.execute(unequal)) as rows:
-            for key, expected, found in rows:
-                if found is None:
-                    yield Difference(key, "missing")
-                elif expected is None:
-                    yield Difference(key, "extra")
-                else:
-                    yield Difference(key, "different", self._unequal(expected, found))
+        self._flush()
+        unequal = "SELECT key, expected, found, reason FROM rows WHERE expected IS NOT found ORDER BY key"
+        for key, expected, found, reason in self._file.execute(unequal):
+            if found is None:
+                yield Difference(key, "missing", reason=reason)
+            elif expected is None:
+                yield Difference(key, "extra")
+            else:
+                yield Difference(key, "different", self._unequal(expected, found))
 
-    def _keep(self, side: str, rows: Iterable[Row]) -> int:
+    def _flush(self) -> None:
         statement = (
-            f"INSERT INTO rows (key, {side}) VALUES (?, ?) "  # noqa: S608 - one of two words of our own
-            f"ON CONFLICT (key) DO UPDATE SET {side} = excluded.{side}"
+            f"INSERT INTO rows (key, {self._side}, {self._side}_rows) VALUES (?, ?, ?) "  # noqa: S608 - a word of ours
+            f"ON CONFLICT (key) DO UPDATE SET {self._side} = excluded.{self._side}, "
+            f"{self._side}_rows = excluded.{self._side}_rows"
         )
-        count, rows = 0, iter(rows)
-        while several := [(key, self._digest.pack(*map(hash, values))) for key, values in islice(rows, ROWS_AT_ONCE)]:
-            self._file.execute("BEGIN")
-            self._file.executemany(statement, several)
-            self._file.execute("COMMIT")
-            count += len(several)
-        return count
+        self._file.execute("BEGIN")
+        self._file.executemany(statement, [(key, *kept) for key, kept in self._pending.items()])
+        self._file.execute("COMMIT")
+        self._pending.clear()
 
     def _unequal(self, expected: bytes, found: bytes) -> tuple[str, ...]:
         pairs = zip(self._columns, self._digest.unpack(expected), self._digest.unpack(found), strict=True)

@@ -21,3 +21,9 @@ class Task:
     def summary(self) -> str:
         """What it copies: the first line of the class's docstring."""
         return inspect.cleandoc(type(self).__doc__ or type(self).__name__).partition("\n")[0]
+
+    @property
+    def told(self) -> tuple[str, str, str, str]:
+        """What it copies, from where, to where, into which tables."""
+        tables = () if self.data_type.table is None else (name for name, _, _ in self.data_type.table.tables)
+        return self.summary, f"{self.database}.{self.data_type.collection}", self.target, ", ".join(tables)

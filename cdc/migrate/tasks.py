@@ -1,5 +1,6 @@
 """Named tasks, found among the installed packages by the entry point group `cdc.migrations`."""
 
+from cdc.config import Stated
 from cdc.config.plugins import Plugins
 from cdc.errors import ConfigInvalid
 from cdc.migrate.task import Task
@@ -26,6 +27,14 @@ def _accepted(found: object) -> Task:
     if not isinstance(getattr(found, "target", None), str):
         raise TypeError("has no target")
     return found()
+
+
+def defaults(name: str, task: Task) -> dict[str, Stated]:
+    """The settings of a task where nobody else says them."""
+    said = {"name": name, "mongo.database": task.database, "sink.url": task.target}
+    return {
+        setting: Stated(value, f"the {setting} of task {name}", f"task {name}") for setting, value in said.items()
+    }
 
 
 _PLUGINS = Plugins("cdc.migrations", "task", "cdc migrate --list", _accepted)

@@ -52,12 +52,11 @@ def items(count: int, seed: int = 1) -> Iterator[Document]:
 
 
 def identity(number: int) -> ObjectId | str:
-    """Of both kinds, and of text that only looks like an ObjectId."""
-    match number % 4:
-        case 0:
-            return f"{number:024x}" if number % 8 else f"news/{number}"
-        case _:
-            return ObjectId(f"{number:024x}")
+    """Of both kinds, and texts that are easily taken for one another."""
+    if number % 4:
+        return ObjectId(f"{number:024x}")
+    text = f"news/{number // 20}"
+    return (text, text.upper(), f" {text}", f"{text}é", f"{number:023x}")[number // 4 % 5]
 
 
 def insert(collection: Collection[Document], documents: Iterator[Document]) -> None:
