@@ -121,8 +121,20 @@ def _echo_list() -> None:
     from cdc.migrate import tasks  # noqa: PLC0415 - `cdc --help` stays fast
 
     listed, broken = tasks.listed()
-    rows = [(name, *found.told, package) for name, found, package in listed]
-    echo_table(TITLES, rows)
+    echo_table(
+        TITLES,
+        [
+            (
+                name,
+                found.summary,
+                f"{found.database}.{found.data_type.collection}",
+                found.target,
+                ", ".join(found.tables),
+                package,
+            )
+            for name, found, package in listed
+        ],
+    )
     if broken:
         raise broken
 

@@ -45,5 +45,7 @@ class Rehearsal:
 
 
 def _line(table: str, columns: tuple[Column, ...], values: Values) -> bytes:
-    row: Mapping[str, Any] = {column.name: shown(column.type, value) for column, value in zip(columns, values, strict=True)}
+    row: Mapping[str, Any] = {
+        column.name: shown(column.type, value) for column, value in zip(columns, values, strict=True)
+    }
     return orjson.dumps({"table": table, "row": row})

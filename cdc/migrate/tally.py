@@ -1,7 +1,7 @@
 """What a migration has done so far, in numbers."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 MOST_REASONS = 200
 """Reasons that are told apart; names of a document's own may stand in them (I8)."""
@@ -23,20 +23,22 @@ class Tally:
 
     def lines(self, verb: str) -> Iterator[str]:
         """The summary; `verb` is what was done with the rows."""
-        deletes = f", {_counted(self.deletes, 'delete')}" if self.deletes else ""
-        yield f"{_counted(self.documents, 'document')} read{deletes}"
-        yield from _table([(name, f"{count:,}", f"row{'' if count == 1 else 's'} {verb}") for name, count in self.rows.items()])
+        yield f"{_counted(self.documents, 'document')} read" + (
+            f", {_counted(self.deletes, 'delete')}" if self.deletes else ""
+        )
+        name, count = max(map(len, self.rows), default=0), _width(self.rows)
+        for table, rows in self.rows.items():
+            yield f"  {table:{name}}  {rows:>{count},}  row{'' if rows == 1 else 's'} {verb}"
         if self.refused:
             yield f"{_counted(self.refused.total(), 'document')} refused"
-            yield from _table([("", f"{count:,}", reason) for reason, count in self.refused.most_common()])
+            count = _width(self.refused)
+            for reason, documents in self.refused.most_common():
+                yield f"  {documents:>{count},}  {reason}"
 
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _table(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
-    first = max((len(row[0]) for row in rows), default=0)
-    second = max((len(row[1]) for row in rows), default=0)
-    for name, count, text in rows:
-        yield f"  {name:{first}}  {count:>{second}}  {text}".rstrip()
+def _width(counts: Mapping[str, int]) -> int:
+    return max((len(f"{count:,}") for count in counts.values()), default=0)

@@ -4,6 +4,7 @@ import inspect
 from typing import ClassVar
 
 from cdc.models import DataType
+from cdc.models.table import Table
 
 
 class Task:
@@ -23,7 +24,13 @@ class Task:
         return inspect.cleandoc(type(self).__doc__ or type(self).__name__).partition("\n")[0]
 
     @property
-    def told(self) -> tuple[str, str, str, str]:
-        """What it copies, from where, to where, into which tables."""
-        tables = () if self.data_type.table is None else (name for name, _, _ in self.data_type.table.tables)
-        return self.summary, f"{self.database}.{self.data_type.collection}", self.target, ", ".join(tables)
+    def table(self) -> Table:
+        """Raises ValueError where the data type has none."""
+        if self.data_type.table is None:
+            raise ValueError(f"{type(self).__name__}: its data_type has no table")
+        return self.data_type.table
+
+    @property
+    def tables(self) -> list[str]:
+        """The names of all that are written, the documents' own first."""
+        return [name for name, _, _ in self.table.tables]

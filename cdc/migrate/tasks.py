@@ -32,9 +32,7 @@ def _accepted(found: object) -> Task:
 def defaults(name: str, task: Task) -> dict[str, Stated]:
     """The settings of a task where nobody else says them."""
     said = {"name": name, "mongo.database": task.database, "sink.url": task.target}
-    return {
-        setting: Stated(value, f"the {setting} of task {name}", f"task {name}") for setting, value in said.items()
-    }
+    return {setting: Stated(value, f"the {setting} of task {name}", f"task {name}") for setting, value in said.items()}
 
 
 _PLUGINS = Plugins("cdc.migrations", "task", "cdc migrate --list", _accepted)

@@ -66,7 +66,7 @@ def shown(kind: Type, value: object) -> object:
     """As JSON has it."""
     match kind:
         case Json():
-            return None if value is None else json.loads(_json(value))
+            return json.loads(value) if isinstance(value, str | bytes) else value
         case Integer() | BigInteger() | Double() | Boolean():
             return value
         case _:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import replace
 
 import structlog
@@ -21,5 +21,64 @@ from cdc.ops import logs
 from cdc.pipeline import Parts
 from cdc.progress import Progress
 from cdc.sink.sql.rows import Rows
+from cdc.sql.engine import engine
+from cdc.sql.errors import SINK, translated
 
 log = structlog.get_logger("cdc")
+
+
+def rehearse(task: Task, settings: Settings) -> Iterator[str]:
+    """What would be written, in lines."""
+    rehearsal = Rehearsal(task.table, tally := Tally(task.tables))
+    _read(task, settings, rehearsal, tally)
+    return rehearsal.lines()
+
+
+def verify(task: Task, settings: Settings) -> Iterator[str]:
+    """What was compared, and each difference, in lines; `Different` at their end where there is one."""
+    with closing(Verification(task.table, tally := Tally(task.tables))) as verification:
+        _read(task, settings, verification, tally)
+        address = settings.sink.address
+        with translated(address, SINK), engine(settings.sink, app=settings.pipeline_name).connect() as connection:
+            verification.find(connection)
+        yield from verification.told()
+        count = 0
+        for count, line in enumerate(verification.differences(), 1):
+            yield line
+    if count:
+        raise Different(
+            f"{address}, database {address.database!r}, differs from {_source(task, settings)}",
+            hint="run the task again, with --full-amount if it says that all is done; delete rows that are extra",
+        )
+
+
+def _read(task: Task, settings: Settings, taker: Taker, tally: Tally) -> None:
+    """Hand all rows to who takes them, as of the end; a signal ends the process."""
+    settings = _whole(task, settings).model_copy(update={"dry_run": True, "once": True})
+    rows = _rows(task, settings)
+
+    def made(progress: Progress) -> Parts:
+        progress.beside = lambda: {"refused": tally.refused.total()}
+        found = app.parts(settings, MemoryStore(), progress.notify)
+        return replace(found, encode=documents.encode, sink=lambda: MappedSink(rows, taker))
+
+    with app.signals() as stop:
+        app.drive(settings, made, stop)
+        if stop.number:
+            log.warning("stopped before all was read", pipeline=settings.pipeline_name)
+            sys.exit(128 + stop.number)
+
+
+def _rows(task: Task, settings: Settings) -> Rows:
+    return Rows(task.table, dialect=settings.sink.address.dialect, refusal=task.data_type.refusal)
+
+
+def _whole(task: Task, settings: Settings) -> Settings:
+    """The settings with which a task's collection is read, all of it."""
+    logs.configure(settings.log_format, debug=settings.debug)
+    reads = {"collection": (task.data_type.collection,), "snapshot": True, "from_": None, "where": None, "match": None}
+    return settings.model_copy(update=reads)
+
+
+def _source(task: Task, settings: Settings) -> str:
+    return f"{settings.mongo.database}.{task.data_type.collection}"
