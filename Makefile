@@ -60,6 +60,6 @@ $(READY): pyproject.toml deploy/constraints.txt $(wildcard $(NATIVE)/Cargo.* $(N
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --constraint deploy/constraints.txt --upgrade pip
 	@# setuptools warns of every editable install from a flat layout, and of its own settings
-	@PYTHONWARNINGS=ignore $(PIP) install $(PINS) --editable '.[local]' --group dev
+	@PYTHONWARNINGS=ignore $(PIP) install $(PINS) --editable '.[local,sql]' --group dev
 	@$(BIN)/python -c 'from cdc.encode import ENCODER; ENCODER == "native" or print("$(PURE)")'
 	@touch $@

@@ -17,6 +17,8 @@ Name = Annotated[
 ]
 Collection = Annotated[list[str] | None, Option(metavar="NAME", help="Collection that it watches; repeatable.")]
 Database = Annotated[str | None, Option(metavar="NAME", help="Database that it watches.")]
+Source = Annotated[str | None, Option(metavar="URL", help="SQL database that it reads.")]
+Table = Annotated[list[str] | None, Option(metavar="NAME", help="Table that it watches; repeatable.")]
 Topic = Annotated[str | None, Option(metavar="NAME", help="Topic that it writes to.")]
 CursorDir = Annotated[Path | None, Option(metavar="DIR", help="Folder of the saved cursors.")]
 CursorStore = Annotated[
@@ -37,6 +39,8 @@ def show(
     name: Name = None,
     collection: Collection = None,
     database: Database = None,
+    source: Source = None,
+    table: Table = None,
     topic: Topic = None,
     cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
@@ -56,6 +60,8 @@ def reset(
     name: Name = None,
     collection: Collection = None,
     database: Database = None,
+    source: Source = None,
+    table: Table = None,
     topic: Topic = None,
     cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
@@ -79,6 +85,8 @@ def set_(
     name: Name = None,
     collection: Collection = None,
     database: Database = None,
+    source: Source = None,
+    table: Table = None,
     topic: Topic = None,
     cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
@@ -101,6 +109,8 @@ def export(
     name: Name = None,
     collection: Collection = None,
     database: Database = None,
+    source: Source = None,
+    table: Table = None,
     topic: Topic = None,
     cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
@@ -122,6 +132,8 @@ def import_(
     name: Name = None,
     collection: Collection = None,
     database: Database = None,
+    source: Source = None,
+    table: Table = None,
     topic: Topic = None,
     cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,

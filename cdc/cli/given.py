@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-_GROUPED = {"database": "mongo.database", "mongo_uri": "mongo.uri", "bootstrap_servers": "kafka.bootstrap_servers"}
+_GROUPED = {
+    "database": "mongo.database",
+    "mongo_uri": "mongo.uri",
+    "source": "source.url",
+    "sink": "sink.url",
+    "bootstrap_servers": "kafka.bootstrap_servers",
+}
 _REVERSED = {"no_snapshot": "snapshot", "no_create_topics": "create_topics"}
 
 
@@ -18,12 +24,12 @@ def settings(given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the type is imp
         elif (setting := _GROUPED.get(option, option.rstrip("_"))) in SETTINGS:
             flags[setting] = value
     loaded = load(flags, config=given["config"])
-    if loaded.visible is not None:
-        _warn(loaded.visible, loaded.settings)
+    for flag, variable in loaded.visible:
+        _warn(flag, variable, loaded.settings)
     return loaded.settings
 
 
-def _warn(flag: str, settings: Any) -> None:  # noqa: ANN401 - see above
+def _warn(flag: str, variable: str, settings: Any) -> None:  # noqa: ANN401 - see above
     import structlog  # noqa: PLC0415
 
     from cdc.ops import logs  # noqa: PLC0415
@@ -31,5 +37,5 @@ def _warn(flag: str, settings: Any) -> None:  # noqa: ANN401 - see above
     logs.configure(settings.log_format, debug=settings.debug)
     structlog.get_logger("cdc").warning(
         f"the password in {flag} stands in the list of processes, for every user of this machine",
-        hint="name it by CDC_MONGO__URI, CDC_MONGO__URI_FILE or --config",
+        hint=f"name it by {variable}, {variable}_FILE or --config",
     )

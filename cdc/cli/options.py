@@ -1,131 +1,12 @@
-"""The options that commands share, and the settings that they are flags of."""
+"""The options that commands share, and the settings that they are flags of: what is written, where to, and how."""
 
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
-SOURCE, LOADS, RECORDS, KAFKA, RUN = "What to read", "How to load", "What to write", "Where to", "How to run"
+RECORDS, SINK, RUN = "What to write", "Where to", "How to run"
 
-Collection = Annotated[
-    list[str] | None,
-    Option(metavar="NAME", help="Collection to watch; repeatable. Absent: the whole database.", rich_help_panel=SOURCE),
-]
-Database = Annotated[
-    str | None, Option(metavar="NAME", help="Database to watch. (default: raw_data_temp)", rich_help_panel=SOURCE)
-]
-MongoUri = Annotated[
-    str | None,
-    Option(
-        metavar="URI", help="MongoDB connection string. (default: mongodb://127.0.0.1:27017)", rich_help_panel=SOURCE
-    ),
-]
-DataType = Annotated[
-    str | None,
-    Option(
-        "--data-type",
-        "--data_type",
-        metavar="NAME",
-        help="Data type that every document must fit; gives collection, topic and increment field. See `cdc types`.",
-        rich_help_panel=SOURCE,
-    ),
-]
-Match = Annotated[
-    str | None,
-    Option(
-        metavar="JSON",
-        help="Filter on change events, run by the server; a load sees each document as just inserted.",
-        rich_help_panel=SOURCE,
-    ),
-]
-Where = Annotated[
-    str | None,
-    Option(
-        metavar="JSON",
-        help="Filter on the documents that are read, by a load or by polling; changes pass it by. See --match.",
-        rich_help_panel=SOURCE,
-    ),
-]
-NoSnapshot = Annotated[
-    bool | None,
-    Option("--no-snapshot", metavar="", help="On a first start, do not load what exists.", rich_help_panel=SOURCE),
-]
-From = Annotated[
-    str | None,
-    Option(
-        "--from",
-        metavar="now|TIME",
-        help="Where a first start begins, without a load: now, an ISO 8601 time (UTC), or Unix seconds.",
-        rich_help_panel=SOURCE,
-    ),
-]
-FullAmount = Annotated[
-    bool | None,
-    Option(
-        "--full-amount",
-        "--full_amount",
-        metavar="",
-        help="Forget the cursor, load everything that exists, and go on with the changes.",
-        rich_help_panel=LOADS,
-    ),
-]
-IncrementField = Annotated[
-    str | None,
-    Option(
-        "--increment-field",
-        "--increment_field",
-        metavar="FIELD",
-        help="Field that grows with every write: loads read in its order, and polling goes by it. (default: _id)",
-        rich_help_panel=LOADS,
-    ),
-]
-Parallel = Annotated[
-    int | None,
-    Option(
-        metavar="COUNT",
-        help="How many chunks of a collection a load reads at once. (default: the cores)",
-        rich_help_panel=LOADS,
-    ),
-]
-MaxRate = Annotated[
-    float | None,
-    Option(
-        metavar="COUNT", help="Most documents that a load reads in a second. (default: no limit)", rich_help_panel=LOADS
-    ),
-]
-ReadPreference = Annotated[
-    str | None,
-    Option(
-        metavar="MODE",
-        help="Member that a load reads from: primary, primaryPreferred, secondary, secondaryPreferred, nearest. "
-        "(default: primary)",
-        rich_help_panel=LOADS,
-    ),
-]
-SnapshotRoundMs = Annotated[
-    int | None,
-    Option(
-        metavar="MS",
-        help="How long a load reads before the changes since then are passed on. (default: 500)",
-        rich_help_panel=LOADS,
-    ),
-]
-PollInterval = Annotated[
-    float | None,
-    Option(
-        metavar="SECONDS",
-        help="How often a server without change streams is asked for what is new. (default: 1)",
-        rich_help_panel=LOADS,
-    ),
-]
-PollLag = Annotated[
-    float | None,
-    Option(
-        metavar="SECONDS",
-        help="How far back polling asks again, for what was written late. (default: 10)",
-        rich_help_panel=LOADS,
-    ),
-]
 FullDocument = Annotated[
     str | None,
     Option(
@@ -171,7 +52,15 @@ Tombstones = Annotated[
     ),
 ]
 Topic = Annotated[
-    str | None, Option(metavar="NAME", help="Topic: a name, or a template with {db} and {coll}.", rich_help_panel=KAFKA)
+    str | None, Option(metavar="NAME", help="Topic: a name, or a template with {db} and {coll}.", rich_help_panel=SINK)
+]
+Sink = Annotated[
+    str | None,
+    Option(
+        metavar="URL",
+        help="SQL database to write to in place of Kafka: mysql://, mariadb:// or postgresql://.",
+        rich_help_panel=SINK,
+    ),
 ]
 BootstrapServers = Annotated[
     str | None,
@@ -180,7 +69,7 @@ BootstrapServers = Annotated[
         "--bootstrap-servers",
         metavar="HOST:PORT,…",
         help="Kafka brokers. (default: 127.0.0.1:9092)",
-        rich_help_panel=KAFKA,
+        rich_help_panel=SINK,
     ),
 ]
 NoCreateTopics = Annotated[
@@ -189,14 +78,14 @@ NoCreateTopics = Annotated[
         "--no-create-topics",
         metavar="",
         help="Refuse to start without the topic, instead of creating it.",
-        rich_help_panel=KAFKA,
+        rich_help_panel=SINK,
     ),
 ]
 DeadLetterTopic = Annotated[
-    str | None, Option(metavar="TOPIC", help="Topic for events that cannot become a record.", rich_help_panel=KAFKA)
+    str | None, Option(metavar="TOPIC", help="Topic for events that cannot become a record.", rich_help_panel=SINK)
 ]
 DdlTopic = Annotated[
-    str | None, Option(metavar="TOPIC", help="Topic for collection events: drop, rename, ….", rich_help_panel=KAFKA)
+    str | None, Option(metavar="TOPIC", help="Topic for collection events: drop, rename, ….", rich_help_panel=SINK)
 ]
 Config = Annotated[Path | None, Option("--config", metavar="FILE", help="YAML file of settings.", rich_help_panel=RUN)]
 Name = Annotated[
@@ -243,13 +132,13 @@ Guarantee = Annotated[
     Option(
         metavar="at-least-once|exactly-once",
         help="Whether a crash may send some records again, or never does. (default: at-least-once)",
-        rich_help_panel=KAFKA,
+        rich_help_panel=SINK,
     ),
 ]
 CommitIntervalMs = Annotated[
     int | None,
     Option(
-        metavar="MS", help="How long a transaction of exactly-once takes at most. (default: 200)", rich_help_panel=KAFKA
+        metavar="MS", help="How long a transaction of exactly-once takes at most. (default: 200)", rich_help_panel=SINK
     ),
 ]
 OnHistoryLost = Annotated[

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from cdc.cli import given, options
+from cdc.cli import given, options, reading
 from cdc.errors import ConfigInvalid
 
 DO = "What to do instead"
@@ -19,17 +19,17 @@ def snapshot(
         bool,
         Option("--cancel", metavar="", help="Cancel what was asked for and is not done yet.", rich_help_panel=DO),
     ] = False,
-    collection: options.Collection = None,
-    database: options.Database = None,
-    mongo_uri: options.MongoUri = None,
-    data_type: options.DataType = None,
-    match: options.Match = None,
-    where: options.Where = None,
-    increment_field: options.IncrementField = None,
-    parallel: options.Parallel = None,
-    max_rate: options.MaxRate = None,
-    read_preference: options.ReadPreference = None,
-    snapshot_round_ms: options.SnapshotRoundMs = None,
+    collection: reading.Collection = None,
+    database: reading.Database = None,
+    mongo_uri: reading.MongoUri = None,
+    data_type: reading.DataType = None,
+    match: reading.Match = None,
+    where: reading.Where = None,
+    increment_field: reading.IncrementField = None,
+    parallel: reading.Parallel = None,
+    max_rate: reading.MaxRate = None,
+    read_preference: reading.ReadPreference = None,
+    snapshot_round_ms: reading.SnapshotRoundMs = None,
     full_document: options.FullDocument = None,
     before: options.Before = None,
     lookup: options.Lookup = None,

@@ -6,6 +6,7 @@ from cdc.config.load import Loaded, Row, load
 from cdc.config.mongo import MongoSettings
 from cdc.config.settings import Settings
 from cdc.config.sources import SETTINGS, describe, env_name
+from cdc.config.sql import SqlSettings
 
 __all__ = [
     "SETTINGS",
@@ -14,6 +15,7 @@ __all__ = [
     "MongoSettings",
     "Row",
     "Settings",
+    "SqlSettings",
     "describe",
     "env_name",
     "find_data_type",

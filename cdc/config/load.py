@@ -3,12 +3,12 @@
 import os
 import re
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from cdc.config.kafka import is_secret_property
@@ -20,12 +20,20 @@ from cdc.config.sources import (
     SETTINGS,
     Stated,
     describe,
+    env_name,
     from_data_type,
     from_environment,
     from_file,
     from_flags,
 )
 from cdc.errors import ConfigInvalid
+
+ADDRESSES: Mapping[str, Callable[[Settings], SecretStr | None]] = {
+    "mongo.uri": lambda settings: settings.mongo.uri,
+    "source.url": lambda settings: settings.source.url,
+    "sink.url": lambda settings: settings.sink.url,
+}
+"""Settings of which all but the password may be shown."""
 
 
 class Row(NamedTuple):
@@ -44,12 +52,14 @@ class Loaded:
     origin: dict[str, str]
 
     @property
-    def visible(self) -> str | None:
-        """The flag by which a password stands in the list of processes, where one does."""
-        uri, origin = self.settings.mongo.uri, self.origin["mongo.uri"]
-        if uri is None or not origin.startswith("flag ") or masked(uri.get_secret_value()) == uri.get_secret_value():
-            return None
-        return origin.removeprefix("flag ")
+    def visible(self) -> list[tuple[str, str]]:
+        """The flags by which a password stands in the list of processes, and the variable that could name it."""
+        return [
+            (origin.removeprefix("flag "), env_name(name))
+            for name in ADDRESSES
+            if (address := self._address(name)) and masked(address) != address
+            if (origin := self.origin[name]).startswith("flag ")
+        ]
 
     def rows(self) -> list[Row]:
         """Every setting, in the order of the schema."""
@@ -59,13 +69,18 @@ class Loaded:
     def _shown(self, name: str, dumped: dict[str, Any]) -> object:
         group, _, leaf = name.rpartition(".")
         value = dumped[group][leaf] if group else dumped[leaf]
-        if name == "mongo.uri" and self.settings.mongo.uri:
-            return masked(self.settings.mongo.uri.get_secret_value())
+        if address := self._address(name):
+            return masked(address)
         if name in SECRETS:
             return value and MASK
         if name == "kafka.properties":
             return {key: MASK if is_secret_property(key) else it for key, it in value.items()}
         return value
+
+    def _address(self, name: str) -> str | None:
+        """What one of `ADDRESSES` is, password and all."""
+        secret: SecretStr | None = ADDRESSES[name](self.settings) if name in ADDRESSES else None
+        return None if secret is None else secret.get_secret_value()
 
 
 def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:

@@ -1,29 +1,19 @@
 """Every option of `cdc watch`, and what each is when nobody says anything."""
 
-import json
 import re
 from hashlib import blake2s
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import platformdirs
-from bson import json_util
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cdc.config.kafka import KafkaSettings
 from cdc.config.misfit import MisfitError, quoted
-from cdc.config.mongo import MongoSettings, MongoUri, is_database_name
-from cdc.config.values import (
-    Collections,
-    FieldPath,
-    Match,
-    Off,
-    Start,
-    TopicName,
-    TopicTemplate,
-    Where,
-    is_topic_name,
-)
+from cdc.config.mongo import MongoUri, is_database_name
+from cdc.config.reading import Reading
+from cdc.config.sql import SqlSettings
+from cdc.config.values import TopicName, TopicTemplate, is_topic_name
 from cdc.errors import ConfigInvalid
 
 _NAME_LENGTH = 200
@@ -58,14 +48,9 @@ def _legal(text: str) -> str:
     return f"{name[: _NAME_LENGTH - len(digest) - 1]}-{digest}"
 
 
-class Settings(BaseModel):
+class Settings(Reading):
     """What is in force. Built here from what it is given alone; `load` asks flags, environment and file."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True, title="cdc settings"
-    )
-
-    collection: Collections = Field((), description="Collections to watch; by default the whole database.")
     topic: TopicTemplate | None = Field(
         None, description="Topic to write to: a name, or a template with {db} and {coll}."
     )
@@ -97,49 +82,9 @@ class Settings(BaseModel):
     commit_interval_ms: int = Field(
         200, ge=10, le=30000, description="How long a transaction of exactly-once takes at most, in milliseconds."
     )
-    snapshot: bool = Field(default=True, description="On a first start, load what exists before following the changes.")
-    full_amount: bool = Field(default=False, description="Forget the cursor, load everything, and go on.")
-    where: Where = Field(
-        None, description="Filter on documents that are read, by a load or by polling: a JSON object. See match."
-    )
-    increment_field: FieldPath | None = Field(
-        None, description="Field that grows with every write: the order of a load, and what polling goes by."
-    )
-    parallel: int | None = Field(
-        None, ge=1, le=64, description="How many parts of a collection a load reads at once; by default the cores."
-    )
-    max_rate: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Most documents that a load reads in a second."
-    )
-    read_preference: Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"] = Field(
-        "primary", description="Which member of the replica set a load reads from."
-    )
-    snapshot_round_ms: int = Field(
-        500, ge=10, le=60000, description="How long a load reads before the changes catch up, in milliseconds."
-    )
-    poll_interval: float = Field(
-        1, gt=0, allow_inf_nan=False, description="How often a server without change streams is asked, in seconds."
-    )
-    poll_lag: float = Field(
-        10, ge=0, le=86400, description="How far back it is asked again for what was written late, in seconds."
-    )
-    from_: Start = Field(
-        None, alias="from", description="Where a first start begins: now, an ISO 8601 time (UTC), or Unix seconds."
-    )
-    full_document: Annotated[Literal["lookup", "required", "when-available", "off"], Off] = Field(
-        "lookup",
-        description="Document after an update: looked up, stored by the server (required, or when-available), or off.",
-    )
-    before: Annotated[Literal["off", "lookup", "when-available", "required"], Off] = Field(
-        "off", description="Document before a change: looked up, stored by the server, or off."
-    )
-    lookup: Literal["exact", "server"] = Field(
-        "exact", description="How documents are looked up: as of the change's own time, or by the server, later."
-    )
     json_: Literal["relaxed", "canonical", "plain"] = Field(
         "relaxed", alias="json", description="Dialect of JSON that documents are written in."
     )
-    match: Match = Field(None, description="Filter on change events, run by the server: a JSON object.")
     tombstones: bool | None = Field(
         None, description="Follow a delete by a tombstone; by default on compacted topics only."
     )
@@ -176,12 +121,10 @@ class Settings(BaseModel):
     checkpoint_interval: float = Field(
         1, gt=0, allow_inf_nan=False, description="How often the cursor is saved, in seconds."
     )
-    mongo: MongoSettings = Field(default_factory=MongoSettings, description="Where the changes come from.")
     kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="Where the records go.")
-
-    @field_serializer("match", "where", when_used="json")
-    def _extended_json(self, match: dict[str, Any] | None) -> object:
-        return json.loads(json_util.dumps(match))
+    sink: SqlSettings = Field(
+        default_factory=SqlSettings, description="A SQL database whose tables are written in place of Kafka."
+    )
 
     @model_validator(mode="after")
     def _topics_apart(self) -> Self:
@@ -225,57 +168,21 @@ class Settings(BaseModel):
         """Where cursors are kept."""
         return self.cursor_store or ("kafka" if self.exactly_once else "file")
 
-    @model_validator(mode="after")
-    def _loads_fit(self) -> Self:
-        if self.full_amount and (self.from_ is not None or not self.snapshot):
-            other = "from" if self.from_ is not None else "snapshot"
-            raise MisfitError(
-                "one loads everything, the other nothing", hint="drop one of them", settings=("full_amount", other)
-            )
-        if self.increment_field not in {None, "_id"} and self.full_document == "off":
-            raise MisfitError(
-                "a document whose field goes back while it is loaded would never be sent whole",
-                hint="write another --full-document, or --increment-field _id",
-                settings=("increment_field", "full_document"),
-            )
-        return self
-
-    @property
-    def where_text(self) -> str | None:
-        """`where` as Extended JSON that keeps every type."""
-        return (
-            None if self.where is None else json_util.dumps(self.where, json_options=json_util.CANONICAL_JSON_OPTIONS)
-        )
-
-    @model_validator(mode="after")
-    def _lookups_fit(self) -> Self:
-        if self.before == "lookup" and self.lookup == "server":
-            raise MisfitError(
-                "the server looks up no document before a change",
-                hint="write --lookup exact, or --before when-available",
-                settings=("before", "lookup"),
-            )
-        if self.before == "lookup" and self.match is not None:
-            raise MisfitError(
-                "what the filter leaves out may have changed the document in between",
-                hint="write --before when-available, or drop the filter",
-                settings=("before", "match"),
-            )
-        return self
-
     @property
     def pipeline_name(self) -> str:
         """`name`, or one made from source and topic: the same for the same watch."""
         if self.name:
             return self.name
-        collections = "+".join(sorted(self.collection))
-        source = f"{self.mongo.database}.{collections}" if collections else self.mongo.database
+        names = "+".join(sorted(self.names))
+        source = f"{self.database}.{names}" if names else self.database
+        if self.source.given:
+            source = f"{self.source.address.dialect}.{source}"
         return _legal(f"{source}-{self.topic}" if self.topic else source)
 
     @property
     def shares_topic(self) -> bool:
         """Whether several collections write to one topic, so that a document's `_id` alone is no key."""
-        return self.topic is not None and "{coll}" not in self.topic and len(self.collection) != 1
+        return self.topic is not None and "{coll}" not in self.topic and len(self.names) != 1
 
     def require_topic(self) -> None:
         """Raises: ConfigInvalid: neither a topic nor a dry run was asked for."""

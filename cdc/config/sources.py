@@ -15,7 +15,12 @@ from cdc.errors import ConfigInvalid
 
 PREFIX = "CDC_"
 _IGNORED = ("CDC_TEST_", "CDC_CONFIG")
-_FLAGS = {"mongo.database": "--database", "kafka.bootstrap_servers": "--kafka"}
+_FLAGS = {
+    "mongo.database": "--database",
+    "kafka.bootstrap_servers": "--kafka",
+    "source.url": "--source",
+    "sink.url": "--sink",
+}
 _SCHEMA_HINT = "`cdc config schema` has every setting there is"
 
 

@@ -89,6 +89,18 @@ def _collections(value: object) -> object:
     return names
 
 
+def _tables(value: object) -> object:
+    if isinstance(value, str):
+        value = _json(value, list) if value.lstrip().startswith("[") else value.split(",")
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise MisfitError(f"{quoted(value)} is not a list of tables", hint="write a name, or a list of names")
+    names = tuple(dict.fromkeys(name.strip() for name in value))
+    for name in names:
+        if not re.fullmatch(r"[^.\0]+(\.[^.\0]+)?", name):
+            raise MisfitError(f"{quoted(name)} is not a table", hint="write TABLE, or SCHEMA.TABLE")
+    return names
+
+
 def _json(text: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:  # noqa: ANN401 - JSON is what it is
     what = "list" if kind is list else "object"
     try:
@@ -228,6 +240,7 @@ def _lower(value: object) -> object:
 
 
 Collections = Annotated[tuple[str, ...], BeforeValidator(_collections, json_schema_input_type=str | list[str])]
+Tables = Annotated[tuple[str, ...], BeforeValidator(_tables, json_schema_input_type=str | list[str])]
 TopicName = Annotated[str, AfterValidator(_topic)]
 TopicTemplate = Annotated[str, AfterValidator(_topic_template)]
 Start = Annotated[

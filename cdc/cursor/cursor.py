@@ -19,15 +19,17 @@ class ClusterTime(BaseModel):
 
 
 class WatchedSource(BaseModel):
-    """What the position belongs to; no `collections` means the whole database."""
+    """What the position belongs to: collections, none for the whole database, or the tables of a SQL `server`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    server: Literal["mongodb", "mysql", "postgresql"] = "mongodb"
     database: str
     collections: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.database}.{'+'.join(self.collections)}" if self.collections else self.database
+        within = f"{self.database}.{'+'.join(self.collections)}" if self.collections else self.database
+        return within if self.server == "mongodb" else f"{self.server} {within}"
 
 
 class Cursor(BaseModel):

@@ -61,7 +61,7 @@ def moved(settings: Settings, time: str) -> Iterator[str | None]:
     position = _position(time)
 
     def at(lost: Cursor | None) -> Cursor:
-        source = lost.source if lost is not None and not settings.collection else watched(settings)
+        source = lost.source if lost is not None and not settings.names else watched(settings)
         return Cursor.of(settings.pipeline_name, source, position)
 
     with _replaced(settings, at) as loss:
@@ -122,7 +122,8 @@ def _missing(kept: Store) -> ConfigInvalid:
 def require_named(settings: Settings) -> None:
     if not settings.name and not settings.topic:
         raise ConfigInvalid(
-            "--name is missing", hint="name the pipeline, or give the --collection and --topic of its watch"
+            "--name is missing",
+            hint="name the pipeline, or give the --collection or --table and --topic of its watch",
         )
 
 

@@ -13,7 +13,8 @@ from cdc.source.mongo import connect, translated
 
 def watched(settings: Settings) -> WatchedSource:
     """What a cursor of these settings belongs to."""
-    return WatchedSource(database=settings.mongo.database, collections=tuple(sorted(settings.collection)))
+    server = settings.source.address.dialect if settings.source.given else "mongodb"
+    return WatchedSource(server=server, database=settings.database, collections=tuple(sorted(settings.names)))
 
 
 def store(settings: Settings, name: str | None = None, source: WatchedSource | None = None) -> Store:

@@ -18,7 +18,7 @@ def topics(settings: Settings) -> Topics:
 
 def _ahead(settings: Settings) -> list[str]:
     """The topics of records whose names are known before the first one."""
-    database = settings.mongo.database
+    database = settings.database
     if settings.topic is not None and "{coll}" not in settings.topic:
         return [settings.topic_for(database, "")]
-    return sorted({settings.topic_for(database, collection) for collection in settings.collection})
+    return sorted({settings.topic_for(database, collection) for collection in settings.names})

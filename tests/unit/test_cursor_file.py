@@ -60,7 +60,7 @@ def test_the_file_can_be_read_by_a_person(store: FileStore) -> None:
     saved = json.loads(store.path.read_text())
     assert saved["version"] == 1
     assert saved["clock"] == "2026-11-23T14:53:17Z"
-    assert saved["source"] == {"database": "raw_data_temp", "collections": ["info"]}
+    assert saved["source"] == {"server": "mongodb", "database": "raw_data_temp", "collections": ["info"]}
 
 
 def test_a_file_cut_short_at_any_byte_is_refused_and_left_untouched(store: FileStore) -> None:

@@ -32,6 +32,14 @@ def cells(line: str) -> list[str]:
 
 
 CELLS = [cells(line) for line in README.splitlines() if line.startswith("|")]
+GROUPS = r"(?:mongo|kafka|source(?!\.image)|sink)\.\w+"  # the envelope has a `source.image`
+GROUPED = [
+    (name, row[1])
+    for row in CELLS
+    if re.fullmatch(rf"`{GROUPS}`(, `{GROUPS}`)*", row[0])
+    for name in re.findall(GROUPS, row[0])
+]
+"""The settings in groups, and their defaults."""
 NAMES = {name for row in CELLS for cell in row for name in re.findall(r"`([^`]+)`", cell)}
 
 
@@ -116,15 +124,14 @@ def test_a_row_of_watch_names_one_setting_in_its_three_forms() -> None:
 
 def test_every_setting_has_its_row() -> None:
     watch = {row[2].strip("`") for row in rows("| flag |")}
-    groups = [row[0].strip("`") for row in CELLS if re.fullmatch(r"`(?:mongo|kafka)\.\w+`", row[0])]
+    groups = [name for name, _ in GROUPED]
     assert sorted(groups) == sorted(name for name in SETTINGS if "." in name)
     assert {name for name in SETTINGS if "." not in name} <= watch
 
 
 @pytest.mark.parametrize(
     ("name", "default"),
-    [(row[2].strip("`"), row[3]) for row in rows("| flag |") if row[2]]
-    + [(row[0].strip("`"), row[1]) for row in CELLS if re.fullmatch(r"`(?:mongo|kafka)\.\w+`", row[0])],
+    [(row[2].strip("`"), row[3]) for row in rows("| flag |") if row[2]] + GROUPED,
 )
 def test_a_default_is_what_is_in_force(name: str, default: str) -> None:
     value = next(row.value for row in load({}, environ={}).rows() if row.setting == name)
@@ -138,12 +145,13 @@ def test_every_variable_and_dotted_setting_that_is_named_exists() -> None:
     variables = set(re.findall(r"\bCDC_[A-Z_]+", README))
     known = {env_name(name) for name in SETTINGS} | {f"{env_name(name)}_FILE" for name in SECRETS}
     assert variables - known - {"CDC_", "CDC_CONFIG"} == set()
-    assert {name for name in re.findall(r"`((?:mongo|kafka)\.\w+)`", README) if name not in SETTINGS} == set()
+    assert {name for name in re.findall(rf"`({GROUPS})`", README) if name not in SETTINGS} == set()
 
 
 def test_every_secret_has_the_variable_of_its_file() -> None:
-    table = {row[0].strip("`"): re.findall(r"`([^`]+)`", row[1]) for row in rows("| variable |")}
-    assert table == {f"{env_name(name)}_FILE": [name] for name in SECRETS}
+    table = [re.findall(r"`([^`]+)`", "".join(row)) for row in rows("| variable |")]
+    pairs = [pair for names in table for pair in zip(names[: len(names) // 2], names[len(names) // 2 :], strict=True)]
+    assert sorted(pairs) == sorted((f"{env_name(name)}_FILE", name) for name in SECRETS)
 
 
 def test_every_metric_is_documented_and_no_other() -> None:
