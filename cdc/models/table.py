@@ -163,7 +163,7 @@ class Table:
         for child in self.children:
             _apart(f"columns of {child.name}", [column.name for column in self.all_of(child)])
         paths = [column.source for column in self.key]
-        if not paths or (paths != ["_id"] and not all(path.startswith("_id.") for path in paths)):
+        if not paths or (paths != ["_id"] and not all(re.fullmatch(r"_id\.[^.]+", path) for path in paths)):
             raise ValueError(f"{self.name}: the key must take _id, or its fields by paths such as _id.city")
         for column in self.key:
             size = column.type.size if isinstance(column.type, Text | Id) else 1
