@@ -9,8 +9,11 @@ import structlog
 
 from cdc import app
 from cdc.config import Settings
+from cdc.config.sql import SqlSettings
 from cdc.cursor.memory import MemoryStore
+from cdc.cursor.sql import SqlStore
 from cdc.encode import documents
+from cdc.encode.keys import key_of
 from cdc.errors import Different
 from cdc.migrate.mapped import MappedSink, Taker
 from cdc.migrate.rehearsal import Rehearsal
@@ -18,13 +21,48 @@ from cdc.migrate.tally import Tally
 from cdc.migrate.task import Task
 from cdc.migrate.verification import Verification
 from cdc.ops import logs
-from cdc.pipeline import Parts
+from cdc.ops.stores import watched
+from cdc.pipeline import CursorStore, Parts, Sink
 from cdc.progress import Progress
 from cdc.sink.sql.rows import Rows
+from cdc.sink.sql.sink import SqlSink
 from cdc.sql.engine import engine
 from cdc.sql.errors import SINK, translated
+from cdc.sql.schema import LETTERS
+from cdc.sql.transaction import Transaction
 
 log = structlog.get_logger("cdc")
+
+
+def copy(task: Task, settings: Settings, *, follow: bool) -> Iterator[str]:
+    """Write what there is, and with `follow` all changes until a signal; then what was done, in lines."""
+    settings = _whole(task, settings).model_copy(update={"once": not follow})
+    transaction = Transaction(settings.sink, settings.pipeline_name)
+    store = SqlStore(settings.cursor_dir, settings.pipeline_name, watched(settings), transaction=transaction)
+    tally = Tally(task.tables)
+
+    def sink() -> Sink:
+        return SqlSink(
+            transaction,
+            task.table,
+            name=settings.pipeline_name,
+            identity=key_of,
+            refusal=task.data_type.refusal,
+            letters=LETTERS,
+            create=False,
+        )
+
+    def made(progress: Progress) -> Parts:
+        found = _parts(settings, store, progress, tally)
+        return replace(found, sink=sink, whole=True)
+
+    with app.signals() as stop, store.held():
+        if settings.full_amount:
+            store.forget()
+        app.drive(settings, made, stop)
+    yield from tally.lines("written")
+    if not follow:
+        _end_at(stop, settings)
 
 
 def rehearse(task: Task, settings: Settings) -> Iterator[str]:
@@ -58,15 +96,25 @@ def _read(task: Task, settings: Settings, taker: Taker, tally: Tally) -> None:
     rows = _rows(task, settings)
 
     def made(progress: Progress) -> Parts:
-        progress.beside = lambda: {"refused": tally.refused.total()}
-        found = app.parts(settings, MemoryStore(), progress.notify)
-        return replace(found, encode=documents.encode, sink=lambda: MappedSink(rows, taker))
+        return replace(_parts(settings, MemoryStore(), progress, tally), sink=lambda: MappedSink(rows, taker))
 
     with app.signals() as stop:
         app.drive(settings, made, stop)
-        if stop.number:
-            log.warning("stopped before all was read", pipeline=settings.pipeline_name)
-            sys.exit(128 + stop.number)
+    _end_at(stop, settings)
+
+
+def _parts(settings: Settings, store: CursorStore, progress: Progress, tally: Tally) -> Parts:
+    """Those of a `cdc watch` that sends nothing, but for what it makes of documents and where it has got to."""
+    progress.beside = lambda: {"refused": tally.refused.total()}
+    reading = settings.model_copy(update={"dry_run": True, "sink": SqlSettings()})
+    return replace(app.parts(reading, store, progress.notify), encode=documents.encode)
+
+
+def _end_at(stop: app.Stop, settings: Settings) -> None:
+    """A signal that came before the work was done ends the process."""
+    if stop.number:
+        log.warning("stopped before all was done", pipeline=settings.pipeline_name)
+        sys.exit(128 + stop.number)
 
 
 def _rows(task: Task, settings: Settings) -> Rows:
