@@ -1,7 +1,6 @@
 """`--dry-run`: how much there is, the first rows as they would be written, and what would be refused."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import orjson
 
@@ -15,37 +14,32 @@ FIRST = 3
 
 
 class Rehearsal:
-    """Implements `mapped.Taker`."""
+    """Implements `Told`."""
 
     def __init__(self, table: Table, tally: Tally) -> None:
         self._tables = [(name, columns) for name, columns, _ in table.tables]
         self._tally = tally
-        self._shown: list[bytes] = []
+        self._first: list[Row] = []
 
     def write(self, row: Row) -> None:
-        first = self._tally.documents < FIRST
-        self._tally.documents += 1
-        for (name, columns), rows in zip(self._tables, ((row.values,), *row.children), strict=True):
-            self._tally.rows[name] += len(rows)
-            if first:
-                self._shown += [_line(name, columns, values) for values in rows]
+        if len(self._first) < FIRST:
+            self._first.append(row)
+        self._tally.write(row)
 
     def delete(self, key: Values) -> None:
-        del key
-        self._tally.deletes += 1
+        self._tally.delete(key)
 
     def refuse(self, reason: str) -> None:
-        self._tally.documents += 1
         self._tally.refuse(reason)
 
     def lines(self) -> Iterator[str]:
         """The first rows, each as a line of JSON, and the numbers."""
-        yield from (line.decode() for line in self._shown)
+        for row in self._first:
+            for (name, columns), rows in zip(self._tables, ((row.values,), *row.children), strict=True):
+                yield from (_line(name, columns, values) for values in rows)
         yield from self._tally.lines("to write")
 
 
-def _line(table: str, columns: tuple[Column, ...], values: Values) -> bytes:
-    row: Mapping[str, Any] = {
-        column.name: shown(column.type, value) for column, value in zip(columns, values, strict=True)
-    }
-    return orjson.dumps({"table": table, "row": row})
+def _line(table: str, columns: Sequence[Column], values: Values) -> str:
+    row = {column.name: shown(column.type, value) for column, value in zip(columns, values, strict=True)}
+    return orjson.dumps({"table": table, "row": row}).decode()

@@ -5,7 +5,7 @@ A document is compared as its row, and for each child table as the rows of its i
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby
+from itertools import groupby
 
 import bson
 import sqlalchemy
@@ -70,9 +70,12 @@ class Part:
 
 
 class Verification:
-    """Implements `mapped.Taker`: takes what should be in the tables, then finds what is."""
+    """Implements `Told`: hears what should be in the tables, then finds what is."""
 
-    def __init__(self, table: Table, tally: Tally) -> None:
+    def __init__(self, table: Table, rows: Rows, tally: Tally) -> None:
+        """`rows` is how a dead letter's key becomes that of a row."""
+        self.different = False
+        self._rows = rows
         self._parts = [Part(name, columns, keys, len(table.key)) for name, columns, keys in table.tables]
         self._tally = tally
 
@@ -81,38 +84,34 @@ class Verification:
             part.sides.close()
 
     def write(self, row: Row) -> None:
-        self._tally.documents += 1
+        self._tally.write(row)
         for part, rows in zip(self._parts, ((row.values,), *row.children), strict=True):
             part.expect(row.key, rows)
 
     def delete(self, key: Values) -> None:
-        self._tally.deletes += 1
+        self._tally.delete(key)
         for part in self._parts:
             part.expect(key, ())
 
     def refuse(self, reason: str) -> None:
-        self._tally.documents += 1
         self._tally.refuse(reason)
 
-    def find(self, connection: Connection) -> None:
+    def find(self, connection: Connection, letters: Iterable[tuple[str, str]]) -> None:
+        """Read the tables, and what dead letters, given by their keys in JSON, say of documents without a row."""
         for part in self._parts:
             part.find(connection)
-
-    def explain(self, letters: Iterable[tuple[str, str]], rows: Rows) -> None:
-        """What dead letters, given by their keys in JSON, say of documents that have no row."""
         for text, reason in letters:
             try:
-                key = rows.key(bson.encode(json_util.loads(text)))
+                key = self._rows.key(bson.encode(json_util.loads(text)))
             except (Unencodable, ValueError, TypeError):  # not one that a row could have
                 continue
             for part in self._parts:
                 part.sides.explain(part.key(key), f"a dead letter says: {reason}")
 
-    def told(self) -> Iterator[str]:
-        """What was found, in numbers."""
-        self._tally.rows = {part.name: part.sides.rows("found") for part in self._parts}
-        return self._tally.lines("found")
-
-    def differences(self) -> Iterator[str]:
-        """Each in a line."""
-        return chain.from_iterable(part.told() for part in self._parts)
+    def lines(self) -> Iterator[str]:
+        """What was found, in numbers, and each difference."""
+        yield from self._tally.lines("found", {part.name: part.sides.rows("found") for part in self._parts})
+        for part in self._parts:
+            for line in part.told():
+                self.different = True
+                yield line

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import structlog
+from sqlalchemy import Connection, column, inspect, select, table
 
 from cdc import app
 from cdc.config import Settings
@@ -15,9 +16,9 @@ from cdc.cursor.sql import SqlStore
 from cdc.encode import documents
 from cdc.encode.keys import key_of
 from cdc.errors import Different
-from cdc.migrate.mapped import MappedSink, Taker
+from cdc.migrate.mapped import MappedSink
 from cdc.migrate.rehearsal import Rehearsal
-from cdc.migrate.tally import Tally
+from cdc.migrate.tally import Counted, Tally
 from cdc.migrate.task import Task
 from cdc.migrate.verification import Verification
 from cdc.ops import logs
@@ -26,6 +27,7 @@ from cdc.pipeline import CursorStore, Parts, Sink
 from cdc.progress import Progress
 from cdc.sink.sql.rows import Rows
 from cdc.sink.sql.sink import SqlSink
+from cdc.sink.sql.writer import Told
 from cdc.sql.engine import engine
 from cdc.sql.errors import SINK, translated
 from cdc.sql.schema import LETTERS
@@ -50,6 +52,7 @@ def copy(task: Task, settings: Settings, *, follow: bool) -> Iterator[str]:
             refusal=task.data_type.refusal,
             letters=LETTERS,
             create=False,
+            told=tally,
         )
 
     def made(progress: Progress) -> Parts:
@@ -74,29 +77,28 @@ def rehearse(task: Task, settings: Settings) -> Iterator[str]:
 
 def verify(task: Task, settings: Settings) -> Iterator[str]:
     """What was compared, and each difference, in lines; `Different` at their end where there is one."""
-    with closing(Verification(task.table, tally := Tally(task.tables))) as verification:
+    tally, rows = Tally(task.tables), _rows(task, settings)
+    with closing(Verification(task.table, rows, tally)) as verification:
         _read(task, settings, verification, tally)
+        log.info("reading the tables", pipeline=settings.pipeline_name)
         address = settings.sink.address
         with translated(address, SINK), engine(settings.sink, app=settings.pipeline_name).connect() as connection:
-            verification.find(connection)
-        yield from verification.told()
-        count = 0
-        for count, line in enumerate(verification.differences(), 1):
-            yield line
-    if count:
-        raise Different(
-            f"{address}, database {address.database!r}, differs from {_source(task, settings)}",
-            hint="run the task again, with --full-amount if it says that all is done; delete rows that are extra",
-        )
+            verification.find(connection, _letters(settings, connection))
+        yield from verification.lines()
+        if verification.different:
+            raise Different(
+                f"{address}, database {address.database!r}, differs from {_source(task, settings)}",
+                hint="run the task again, with --full-amount where all was done already; delete rows that are extra",
+            )
 
 
-def _read(task: Task, settings: Settings, taker: Taker, tally: Tally) -> None:
+def _read(task: Task, settings: Settings, told: Told, tally: Tally) -> None:
     """Hand all rows to who takes them, as of the end; a signal ends the process."""
     settings = _whole(task, settings).model_copy(update={"dry_run": True, "once": True})
     rows = _rows(task, settings)
 
     def made(progress: Progress) -> Parts:
-        return replace(_parts(settings, MemoryStore(), progress, tally), sink=lambda: MappedSink(rows, taker))
+        return replace(_parts(settings, MemoryStore(), progress, tally), sink=lambda: MappedSink(rows, told))
 
     with app.signals() as stop:
         app.drive(settings, made, stop)
@@ -105,9 +107,10 @@ def _read(task: Task, settings: Settings, taker: Taker, tally: Tally) -> None:
 
 def _parts(settings: Settings, store: CursorStore, progress: Progress, tally: Tally) -> Parts:
     """Those of a `cdc watch` that sends nothing, but for what it makes of documents and where it has got to."""
-    progress.beside = lambda: {"refused": tally.refused.total()}
+    progress.beside = lambda: {"refused": tally.refused}
     reading = settings.model_copy(update={"dry_run": True, "sink": SqlSettings()})
-    return replace(app.parts(reading, store, progress.notify), encode=documents.encode)
+    found = app.parts(reading, Counted(store, tally), progress.notify)
+    return replace(found, encode=documents.encode)
 
 
 def _end_at(stop: app.Stop, settings: Settings) -> None:
@@ -126,6 +129,16 @@ def _whole(task: Task, settings: Settings) -> Settings:
     logs.configure(settings.log_format, debug=settings.debug)
     reads = {"collection": (task.data_type.collection,), "snapshot": True, "from_": None, "where": None, "match": None}
     return settings.model_copy(update=reads)
+
+
+def _letters(settings: Settings, connection: Connection) -> Iterator[tuple[str, str]]:
+    """Key and reason of each dead letter of the pipeline, the oldest first."""
+    if not inspect(connection).has_table(LETTERS):
+        return
+    kept = table(LETTERS, *map(column, ("document_key", "reason", "pipeline", "at")))
+    query = select(kept.c.document_key, kept.c.reason).where(kept.c.pipeline == settings.pipeline_name)
+    with_key = query.where(kept.c.document_key.is_not(None)).order_by(kept.c.at)
+    yield from map(tuple, connection.execution_options(yield_per=1000).execute(with_key))
 
 
 def _source(task: Task, settings: Settings) -> str:

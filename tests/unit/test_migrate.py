@@ -9,9 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cdc.cli import app
+from cdc.cursor.memory import MemoryStore
 from cdc.errors import ConfigInvalid
+from cdc.events import Position
 from cdc.migrate import tasks
-from cdc.migrate.tally import MOST_REASONS, OTHERS, Tally
+from cdc.migrate.tally import MOST_REASONS, OTHERS, Counted, Tally
+from cdc.sink.sql.rows import Row
 from tests.support.package import install
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -111,15 +114,21 @@ def test_what_cannot_be_done_is_refused_in_a_line(args: list[str], says: str, hi
     assert refused.hint.startswith(hint)
 
 
+def row(lines: int) -> Row:
+    return Row((1,), (1, "x"), ([(1, position) for position in range(lines)],))
+
+
 def test_what_was_done_is_told_in_numbers() -> None:
     tally = Tally(["orders", "orders_line"])
-    tally.documents, tally.deletes = 12_001, 1
-    tally.rows |= {"orders": 11_998, "orders_line": 1}
+    for _ in range(11_998):
+        tally.write(row(0))
+    tally.write(row(1))
+    tally.delete((1,))
     for reason in ("total: is missing, or null", "id: is a text", "id: is a text"):
         tally.refuse(reason)
     assert list(tally.lines("written")) == [
-        "12,001 documents read, 1 delete",
-        "  orders       11,998  rows written",
+        "12,002 documents read, 1 delete",
+        "  orders       11,999  rows written",
         "  orders_line       1  row written",
         "3 documents refused",
         "  2  id: is a text",
@@ -127,9 +136,26 @@ def test_what_was_done_is_told_in_numbers() -> None:
     ]
 
 
+def test_what_an_attempt_did_not_save_is_counted_by_the_next() -> None:
+    tally = Tally(["orders", "orders_line"])
+    counted = Counted(MemoryStore(), tally)
+    for _ in range(2):  # two attempts, of which the second goes on where the first had saved
+        counted.load()
+        tally.write(row(2))
+        counted.save(Position())
+        tally.write(row(3))
+        tally.refuse("id: is a text")
+    counted.load()
+    assert list(tally.lines("written")) == [
+        "2 documents read",
+        "  orders       2  rows written",
+        "  orders_line  4  rows written",
+    ]
+
+
 def test_reasons_without_end_are_told_as_others() -> None:
     tally = Tally([])
     for number in range(MOST_REASONS + 50):
         tally.refuse(f"{number}: is a text")
-    assert len(tally.refused) == MOST_REASONS + 1
-    assert tally.refused[OTHERS] == 50
+    assert len(list(tally.lines("written"))) == MOST_REASONS + 3
+    assert f"  50  {OTHERS}" in tally.lines("written")

@@ -17,7 +17,7 @@ from cdc.metrics import timed
 from cdc.models.table import Table
 from cdc.sink.sql.fit import fit
 from cdc.sink.sql.rows import Refusal, Rows, Values
-from cdc.sink.sql.writer import Image, Writer
+from cdc.sink.sql.writer import Image, Nobody, Told, Writer
 from cdc.sql.transaction import Transaction
 
 BATCH_BYTES = 4 * 1024 * 1024
@@ -53,7 +53,8 @@ class SqlSink:
     """Implements `pipeline.Sink`: upserts and deletes on a thread of its own, in a transaction that the store ends.
 
     `transaction` is the cursor store's, too. `refusal` says which documents do not fit; `letters` names the table of
-    those that cannot become a row, `create` makes tables that are missing. `identity` renders the key of a letter.
+    those that cannot become a row, `create` makes tables that are missing. `identity` renders the key of a letter;
+    `told` hears of what is written and refused before it is committed.
     """
 
     def __init__(  # noqa: PLR0913 - keywords
@@ -66,6 +67,7 @@ class SqlSink:
         refusal: Refusal | None = None,
         letters: str | None = None,
         create: bool = False,
+        told: Told | None = None,
     ) -> None:
         self._transaction = transaction
         self._table = table
@@ -73,6 +75,7 @@ class SqlSink:
         self._identity = identity
         self._letters = letters
         self._create = create
+        self._told = told or Nobody()
         self._most = transaction.settings.batch_size
         self._rows = Rows(table, dialect=transaction.address.dialect, refusal=refusal)
         self._batch = _Batch()
@@ -87,7 +90,7 @@ class SqlSink:
     @timed("sql.fit")
     def open(self) -> None:
         fit(self._transaction, self._table, letters=self._letters, create=self._create)
-        self._writer = Writer(self._transaction, self._table, self._letters, self._refused)
+        self._writer = Writer(self._transaction, self._table, self._letters, self._refused, self._told)
         self._thread.start()
 
     def produce(self, records: Records, start: int, slot: Pending) -> int:
@@ -204,6 +207,7 @@ class SqlSink:
                 hint="set --dead-letter-table to go on without such documents; the cursor stays before this one",
             )
         metrics.DEAD_LETTERS.labels(self._name, Unencodable.__name__).inc()
+        self._told.refuse(rejected.reason)
         kept = key if key is not None and len(key) <= LONGEST else None
         token = rejected.token if len(rejected.token) <= LONGEST else ""
         at = datetime.now(UTC)

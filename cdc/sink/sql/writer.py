@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,13 +25,42 @@ class Image:
     index: int
 
 
+class Told(Protocol):
+    """Who is told what becomes of documents, by any thread, in the order of each key."""
+
+    def write(self, row: Row) -> None: ...
+
+    def delete(self, key: Values) -> None: ...
+
+    def refuse(self, reason: str) -> None: ...
+
+
+class Nobody:
+    """Implements `Told`."""
+
+    def write(self, row: Row) -> None:
+        pass
+
+    def delete(self, key: Values) -> None:
+        pass
+
+    def refuse(self, reason: str) -> None:
+        pass
+
+
 class Writer:
     """Writes into the open transaction; `letters` names the table of what `refused` gives for refused images."""
 
     def __init__(
-        self, transaction: Transaction, table: Table, letters: str | None, refused: Callable[[Image, str], Values]
+        self,
+        transaction: Transaction,
+        table: Table,
+        letters: str | None,
+        refused: Callable[[Image, str], Values],
+        told: Told,
     ) -> None:
         self._transaction = transaction
+        self._told = told
         self._refused = refused
         settings = transaction.settings
         self._parents, *made = [
@@ -70,9 +100,14 @@ class Writer:
         connection = self._transaction.connection
         last = {image.key: image.row for image in images}
         rows = [row for row in last.values() if row is not None]
+        gone = [key for key, row in last.items() if row is None]
         for child in self._children:
             child.delete(connection, list(last))
-        self._parents.delete(connection, [key for key, row in last.items() if row is None])
+        self._parents.delete(connection, gone)
         self._parents.upsert(connection, [row.values for row in rows])
         for place, child in enumerate(self._children):
             child.insert(connection, [values for row in rows for values in row.children[place]])
+        for row in rows:
+            self._told.write(row)
+        for key in gone:
+            self._told.delete(key)
