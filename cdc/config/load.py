@@ -86,7 +86,7 @@ class Loaded:
 def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
     """Settings from flags (dotted name → value, None: not given), `CDC_…` variables, the YAML file, and defaults.
 
-    Where a data type is named, its collection, topic and increment field are the defaults.
+    Where a data type is named, its collection, topic (without a `sink`) and increment field are the defaults.
 
     Without `config`, `CDC_CONFIG` names the file; without either there is none.
 
@@ -100,7 +100,7 @@ def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Ma
         layers.append(from_file(Path(path), "CDC_CONFIG"))
     named = ChainMap(*layers).get("data_type")
     if named and isinstance(named.value, str):
-        layers.append(from_data_type(named.value, named.written))
+        layers.append(from_data_type(named.value, named.written, topic="sink.url" not in ChainMap(*layers)))
     stated = ChainMap(*layers)
     try:
         settings = Settings.model_validate(_nested(stated))
