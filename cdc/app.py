@@ -14,21 +14,16 @@ from bson.timestamp import Timestamp
 
 from cdc import metrics
 from cdc.attempts import run
-from cdc.config import Settings, find_data_type
-from cdc.cursor.kafka import KafkaStore
+from cdc.config import Settings
 from cdc.cursor.memory import MemoryStore
 from cdc.cursor.store import Store
-from cdc.encode import ENCODER, Encoder
-from cdc.encode.dead_letter import letter
+from cdc.encode import ENCODER
 from cdc.errors import Fenced
 from cdc.events import Load, Position
 from cdc.leaps import Leap
-from cdc.ops import headroom, http, live, logs, snapshots, stall, stores, systemd
-from cdc.ops.topics import topics
-from cdc.pipeline import Bounds, CursorStore, Parts, Sink
+from cdc.ops import headroom, http, live, logs, snapshots, stall, stores, systemd, targets
+from cdc.pipeline import Bounds, CursorStore, Parts
 from cdc.progress import Progress
-from cdc.sink.kafka import KafkaSink
-from cdc.sink.stdout import StdoutSink
 from cdc.source.change_stream import Images, Scope
 from cdc.source.oplog import Oplog
 from cdc.source.polling import Polls
@@ -48,7 +43,7 @@ class Stop(threading.Event):
 def watch(settings: Settings) -> None:
     """Run until a signal, or with `once` until caught up. Raises `CdcError`."""
     logs.configure(settings.log_format, debug=settings.debug)
-    settings.require_topic()
+    settings.require_target()
     with ExitStack() as stack:
         stop = stack.enter_context(signals())
         store: CursorStore = MemoryStore()
@@ -78,7 +73,7 @@ def snapshot(settings: Settings) -> str:
         except Fenced:
             return _hand_over(snapshots.wanted(settings))
         wanted = snapshots.wanted(settings)
-        settings.require_topic()
+        settings.require_target()
         stop = stack.enter_context(signals())
         request, how = (wanted.ask_once(), {}) if wanted.known else (None, {"snapshot": True, "from_": None})
         its_own = wanted.settings.model_copy(update={"once": False, **how})
@@ -117,7 +112,7 @@ def drive(settings: Settings, made: Callable[[Progress], Parts], stop: threading
             stack.enter_context(http.serving(progress, settings.metrics_host, settings.metrics_port))
         stack.enter_context(systemd.told(progress, stop))
         stack.enter_context(live.line(progress))
-        log.info("watching", pipeline=name, source=str(stores.watched(settings)), topic=settings.topic)
+        log.info("watching", pipeline=name, source=str(stores.watched(settings)), **targets.told(settings))
         stack.enter_context(_looked_after(settings, progress))
         run(made(progress), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
@@ -143,29 +138,7 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None],
     scope = Scope(settings.mongo.database, settings.collection, settings.match)
     images = Images(settings.full_document, settings.before, settings.lookup)
     requests = (lambda: ()) if kept is None else kept.requests.outstanding
-    whole = kept if isinstance(kept, KafkaStore) and settings.exactly_once else None
-    encoder = Encoder(
-        name=name,
-        version=__version__,
-        full_document=settings.full_document,
-        before=settings.before,
-        shared=settings.shares_topic,
-        dialect=settings.json_,
-        refusal=find_data_type(settings.data_type).refusal if settings.data_type else None,
-    )
-
-    def sink() -> Sink:
-        if settings.dry_run:
-            return StdoutSink(settings.topic_for, ddl=settings.ddl_topic)
-        return KafkaSink(
-            settings.kafka,
-            topics(settings),
-            name=name,
-            letter=letter,
-            transactions=None if whole is None else whole.transactions,
-            explained=None if whole is None else whole.explained,
-        )
-
+    target = targets.target(settings, kept)
     return Parts(
         name=name,
         source=lambda: MongoSource(
@@ -178,20 +151,20 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None],
             requests=requests,
             notify=notify,
         ),
-        encode=encoder.encode,
-        sink=sink,
+        encode=target.encode,
+        sink=target.sink,
         store=store,
         first=first(settings),
         bounds=Bounds(
             settings.prefetch_bytes,
             settings.kafka.buffer_bytes,
-            settings.commit_interval_ms / 1000 if whole else settings.checkpoint_interval,
+            settings.commit_interval_ms / 1000 if target.whole else settings.checkpoint_interval,
             settings.startup_timeout,
             settings.shutdown_timeout,
         ),
         once=settings.once,
         leap=leap(settings),
-        whole=whole is not None,
+        whole=target.whole,
     )
 
 

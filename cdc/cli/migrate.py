@@ -21,14 +21,14 @@ def migrate(
         bool, Option("--list", metavar="", help="List the tasks, from every installed package.", rich_help_panel=DO)
     ] = False,
     dry_run: Annotated[
-        bool | None,
+        bool,
         Option(
             "--dry-run",
             metavar="",
             help="Read and map everything; print how much, the first rows and what is refused; write nothing.",
             rich_help_panel=DO,
         ),
-    ] = None,
+    ] = False,
     verify: Annotated[
         bool,
         Option(
@@ -65,6 +65,7 @@ def migrate(
             rich_help_panel=reading.SOURCE,
         ),
     ] = None,
+    increment_field: reading.IncrementField = None,
     parallel: reading.Parallel = None,
     max_rate: reading.MaxRate = None,
     read_preference: reading.ReadPreference = None,
@@ -72,11 +73,12 @@ def migrate(
         str | None,
         Option(metavar="URL", help="Database of the tables. (default: the task's)", rich_help_panel=options.SINK),
     ] = None,
+    create_tables: options.CreateTables = None,
     dead_letter_table: Annotated[
         str | None,
         Option(
             metavar="NAME",
-            help="Table for what is refused. (default: cdc_dead_letter)",
+            help="Table for what is refused; made where it is missing. (default: cdc_dead_letter)",
             rich_help_panel=options.SINK,
         ),
     ] = None,
@@ -103,13 +105,13 @@ def migrate(
     if task is None:
         raise ConfigInvalid("--task is missing", hint="write --task NAME; `cdc migrate --list` has them")
     found = tasks.find(task)
-    settings = given.settings(locals(), tasks.defaults(task, found))
-    _refuse_both(verify=verify, dry_run=settings.dry_run, follow=follow, full_amount=settings.full_amount)
+    settings = given.settings({**locals(), "dry_run": None}, tasks.defaults(task, found))
+    _refuse_both(verify=verify, dry_run=dry_run, follow=follow, full_amount=settings.full_amount)
     from cdc.migrate import work  # noqa: PLC0415
 
     if verify:
         lines = work.verify(found, settings)
-    elif settings.dry_run:
+    elif dry_run:
         lines = work.rehearse(found, settings)
     else:
         lines = work.copy(found, settings, follow=follow)

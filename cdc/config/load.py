@@ -93,8 +93,8 @@ def load(
 ) -> Loaded:
     """Settings from flags (dotted name → value, None: not given), `CDC_…` variables, the YAML file, and defaults.
 
-    `defaults` go before those of the settings, and before them the collection, topic and increment field of a data
-    type that is named.
+    Where a data type is named, its collection, topic (without a `sink`) and increment field are the defaults, and then
+    `defaults`.
 
     Without `config`, `CDC_CONFIG` names the file; without either there is none.
 
@@ -108,7 +108,8 @@ def load(
         layers.append(from_file(Path(path), "CDC_CONFIG"))
     named = ChainMap(*layers).get("data_type")
     if named and isinstance(named.value, str):
-        layers.append(from_data_type(named.value, named.written))
+        topic = "sink.url" not in ChainMap(*layers, dict(defaults))
+        layers.append(from_data_type(named.value, named.written, topic=topic))
     stated = ChainMap(*layers, dict(defaults))
     try:
         settings = Settings.model_validate(_nested(stated))

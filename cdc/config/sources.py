@@ -93,12 +93,15 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Stated]:
     return stated | {name: _secret(stated[name]) for name in in_files}
 
 
-def from_data_type(name: str, written: str) -> dict[str, Stated]:
-    """What a data type says where nobody else does: collection, topic, increment field. `written` is what named it."""
+def from_data_type(name: str, written: str, *, topic: bool) -> dict[str, Stated]:
+    """What a data type says where nobody else does: collection, increment field, with `topic` that, too.
+
+    `written` is what named it.
+    """
     found, origin = data_types.find(name, written), f"data type {name}"
     return {
         setting: Stated(getattr(found, setting), f"the {setting} of {origin}", origin)
-        for setting in ("collection", "topic", "increment_field")
+        for setting in ("collection", "increment_field", *(("topic",) if topic else ()))
     }
 
 

@@ -1,7 +1,7 @@
 """Cursors in a table, a row for each pipeline, kept by the transaction that writes the rows of its documents."""
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Row, inspect, select, update
@@ -18,7 +18,7 @@ from cdc.sql.transaction import Transaction
 HINT = "run one instance of a pipeline: the last one to start has the cursor"
 
 (_CURSORS,) = tables(CURSORS)
-_NAME, _VALUE, _OWNER_ID, _OWNER = _CURSORS.columns
+_columns = _CURSORS.columns
 
 
 class SqlStore(Store):
@@ -48,11 +48,11 @@ class SqlStore(Store):
         with self.transaction.translated():
             connection = self.transaction.connection
             self._make(connection)
-            found = connection.execute(select(_CURSORS).where(self.name == _NAME).with_for_update()).one()
+            found = connection.execute(select(_CURSORS).where(_columns.name == self.name).with_for_update()).one()
             if self._claimed and found.owner_id != Owner.this().id:
                 raise self._taken_over(found.owner, hint=HINT)
             mine = {"owner_id": Owner.this().id, "owner": str(Owner.this())}
-            connection.execute(update(_CURSORS).where(self.name == _NAME).values(mine))
+            connection.execute(update(_CURSORS).where(_columns.name == self.name).values(mine))
             connection.commit()
         self._claimed = True
         return None if found.value is None else str(found.value).encode()
@@ -64,7 +64,7 @@ class SqlStore(Store):
     def keep(self, text: str | None) -> None:
         if not self._claimed or not self.transaction.opened:
             self.begin()
-        mine = update(_CURSORS).where(self.name == _NAME, Owner.this().id == _OWNER_ID)
+        mine = update(_CURSORS).where(_columns.name == self.name, _columns.owner_id == Owner.this().id)
         with self.transaction.translated():
             if self.transaction.connection.execute(mine.values(value=text)).rowcount:
                 self.transaction.commit()
@@ -85,22 +85,21 @@ class SqlStore(Store):
         with self.transaction.translated(), self.transaction.engine.connect() as connection:
             if not inspect(connection).has_table(_CURSORS.name):
                 return []
-            return sorted(connection.scalars(select(_NAME).where(_VALUE.is_not(None))))
+            return sorted(connection.scalars(select(_columns.name).where(_columns.value.is_not(None))))
 
     def _found(self) -> Row[tuple[str, str | None, str | None, str | None]] | None:
         """On a connection of its own: the other one may be writing."""
         with self.transaction.translated(), self.transaction.engine.connect() as connection:
             if not inspect(connection).has_table(_CURSORS.name):
                 return None
-            return connection.execute(select(_CURSORS).where(self.name == _NAME)).one_or_none()
+            return connection.execute(select(_CURSORS).where(_columns.name == self.name)).one_or_none()
 
     def _make(self, connection: Connection) -> None:
-        """The table and the row, where they are missing; another one may make them at the same moment."""
-        connection.execute(CreateTable(_CURSORS, if_not_exists=True))
-        connection.commit()
-        if connection.execute(select(_NAME).where(self.name == _NAME)).one_or_none() is None:
-            try:
+        """The table and the row, where they are missing; another process may make them at the same moment."""
+        with suppress(IntegrityError):
+            if not inspect(connection).has_table(_CURSORS.name):
+                connection.execute(CreateTable(_CURSORS, if_not_exists=True))
+            if connection.execute(select(_columns.name).where(_columns.name == self.name)).one_or_none() is None:
                 connection.execute(_CURSORS.insert().values(name=self.name))
-            except IntegrityError:
-                connection.rollback()
             connection.commit()
+        connection.rollback()

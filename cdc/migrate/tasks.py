@@ -31,7 +31,12 @@ def _accepted(found: object) -> Task:
 
 def defaults(name: str, task: Task) -> dict[str, Stated]:
     """The settings of a task where nobody else says them."""
-    said = {"name": name, "mongo.database": task.database, "sink.url": task.target}
+    said = {
+        "name": name,
+        "mongo.database": task.database,
+        "sink.url": task.target,
+        "dead_letter_table": "cdc_dead_letter",
+    }
     return {setting: Stated(value, f"the {setting} of task {name}", f"task {name}") for setting, value in said.items()}
 
 

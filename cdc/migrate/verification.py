@@ -6,11 +6,12 @@ A document is compared as its row, and for each child table as the rows of its i
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 import bson
 import sqlalchemy
 from bson import json_util
-from sqlalchemy import Connection
+from sqlalchemy import ColumnClause, Connection
 
 from cdc.errors import Unencodable
 from cdc.migrate.differences import Sides, Value
@@ -40,7 +41,7 @@ class Part:
 
     def find(self, connection: Connection) -> None:
         """All rows that the table has, read one after another."""
-        columns = [sqlalchemy.column(column.name) for column in self._columns]
+        columns: list[ColumnClause[Any]] = [sqlalchemy.column(column.name) for column in self._columns]
         query = sqlalchemy.select(*columns).select_from(sqlalchemy.table(self.name, *columns))
         found = connection.execution_options(yield_per=1000).execute(query.order_by(*columns[: self._keys]))
         for key, rows in groupby(found, lambda row: tuple(row[: self._own])):

@@ -13,6 +13,7 @@ from cdc.config import Settings
 from cdc.config.sql import SqlSettings
 from cdc.cursor.memory import MemoryStore
 from cdc.cursor.sql import SqlStore
+from cdc.cursor.store import Store
 from cdc.encode import documents
 from cdc.encode.keys import key_of
 from cdc.errors import Different
@@ -21,17 +22,14 @@ from cdc.migrate.rehearsal import Rehearsal
 from cdc.migrate.tally import Counted, Tally
 from cdc.migrate.task import Task
 from cdc.migrate.verification import Verification
-from cdc.ops import logs
-from cdc.ops.stores import watched
-from cdc.pipeline import CursorStore, Parts, Sink
+from cdc.ops import logs, stores
+from cdc.pipeline import CursorStore, Parts
 from cdc.progress import Progress
 from cdc.sink.sql.rows import Rows
 from cdc.sink.sql.sink import SqlSink
 from cdc.sink.sql.writer import Told
 from cdc.sql.engine import engine
 from cdc.sql.errors import SINK, translated
-from cdc.sql.schema import LETTERS
-from cdc.sql.transaction import Transaction
 
 log = structlog.get_logger("cdc")
 
@@ -39,25 +37,12 @@ log = structlog.get_logger("cdc")
 def copy(task: Task, settings: Settings, *, follow: bool) -> Iterator[str]:
     """Write what there is, and with `follow` all changes until a signal; then what was done, in lines."""
     settings = _whole(task, settings).model_copy(update={"once": not follow})
-    transaction = Transaction(settings.sink, settings.pipeline_name)
-    store = SqlStore(settings.cursor_dir, settings.pipeline_name, watched(settings), transaction=transaction)
-    tally = Tally(task.tables)
-
-    def sink() -> Sink:
-        return SqlSink(
-            transaction,
-            task.table,
-            name=settings.pipeline_name,
-            identity=key_of,
-            refusal=task.data_type.refusal,
-            letters=LETTERS,
-            create=False,
-            told=tally,
-        )
+    store, tally = stores.store(settings), Tally(task.tables)
 
     def made(progress: Progress) -> Parts:
-        found = _parts(settings, store, progress, tally)
-        return replace(found, sink=sink, whole=True)
+        return replace(
+            _parts(settings, store, progress, tally), sink=lambda: _sink(task, settings, store, tally), whole=True
+        )
 
     with app.signals() as stop, store.held():
         if settings.full_amount:
@@ -120,6 +105,21 @@ def _end_at(stop: app.Stop, settings: Settings) -> None:
         sys.exit(128 + stop.number)
 
 
+def _sink(task: Task, settings: Settings, store: Store, tally: Tally) -> SqlSink:
+    if not isinstance(store, SqlStore):
+        raise TypeError("rows and cursor need one transaction")
+    return SqlSink(
+        store.transaction,
+        task.table,
+        name=settings.pipeline_name,
+        identity=key_of,
+        refusal=task.data_type.refusal,
+        letters=settings.dead_letter_table,
+        create=settings.create_tables,
+        told=tally,
+    )
+
+
 def _rows(task: Task, settings: Settings) -> Rows:
     return Rows(task.table, dialect=settings.sink.address.dialect, refusal=task.data_type.refusal)
 
@@ -133,9 +133,10 @@ def _whole(task: Task, settings: Settings) -> Settings:
 
 def _letters(settings: Settings, connection: Connection) -> Iterator[tuple[str, str]]:
     """Key and reason of each dead letter of the pipeline, the oldest first."""
-    if not inspect(connection).has_table(LETTERS):
+    name = settings.dead_letter_table
+    if name is None or not inspect(connection).has_table(name):
         return
-    kept = table(LETTERS, *map(column, ("document_key", "reason", "pipeline", "at")))
+    kept = table(name, *map(column, ("document_key", "reason", "pipeline", "at")))
     query = select(kept.c.document_key, kept.c.reason).where(kept.c.pipeline == settings.pipeline_name)
     with_key = query.where(kept.c.document_key.is_not(None)).order_by(kept.c.at)
     yield from map(tuple, connection.execution_options(yield_per=1000).execute(with_key))

@@ -24,7 +24,7 @@ CURSORS = mapping.Table(
 
 LETTERS = "cdc_dead_letter"
 
-_DIALECTS: dict[Kind, Dialect] = {
+DIALECTS: dict[Kind, Dialect] = {
     "mysql": mysql.dialect(paramstyle="format"),
     "postgresql": postgresql.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
 }
@@ -50,7 +50,7 @@ def letters(name: str = LETTERS) -> mapping.Table:
 
 def dialect(kind: Kind) -> Dialect:
     """How statements are written; a version that the server might say is not asked for."""
-    return _DIALECTS[kind]
+    return DIALECTS[kind]
 
 
 def tables(of: mapping.Table) -> list[Table]:

@@ -53,7 +53,7 @@ class Transaction:
         """A connection of its own; what an earlier one left open is undone."""
         self.close()
         with self.translated():
-            connection = self.engine.connect()
+            connection = self.engine.connect().execution_options(isolation_level="READ COMMITTED")
             self._connection = connection
             self._connection.exec_driver_sql(self._session(connection))
             self._connection.commit()
