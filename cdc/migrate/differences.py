@@ -17,12 +17,11 @@ Side = Literal["expected", "found"]
 
 
 class Difference(NamedTuple):
-    """`how` is `missing`, for which there may be a reason, `extra`, or `different` in some columns."""
+    """`how` is `missing`, `extra`, or `different`; `why` a reason, the columns, or how many rows there are."""
 
     key: str
     how: str
-    columns: tuple[str, ...] = ()
-    reason: str | None = None
+    why: str | None = None
 
 
 class Sides:
@@ -67,12 +66,17 @@ class Sides:
     def differences(self) -> Iterator[Difference]:
         """In order of their keys."""
         self._flush()
-        unequal = "SELECT key, expected, found, reason FROM rows WHERE expected IS NOT found ORDER BY key"
-        for key, expected, found, reason in self._file.execute(unequal):
+        unequal = (
+            "SELECT key, expected, found, expected_rows, found_rows, reason FROM rows "
+            "WHERE expected IS NOT found ORDER BY key"
+        )
+        for key, expected, found, wanted, there, reason in self._file.execute(unequal):
             if found is None:
-                yield Difference(key, "missing", reason=reason)
+                yield Difference(key, "missing", reason)
             elif expected is None:
                 yield Difference(key, "extra")
+            elif wanted != there:
+                yield Difference(key, "different", f"{there} rows, not {wanted}")
             else:
                 yield Difference(key, "different", self._unequal(expected, found))
 
@@ -87,6 +91,6 @@ class Sides:
         self._file.execute("COMMIT")
         self._pending.clear()
 
-    def _unequal(self, expected: bytes, found: bytes) -> tuple[str, ...]:
+    def _unequal(self, expected: bytes, found: bytes) -> str:
         pairs = zip(self._columns, self._digest.unpack(expected), self._digest.unpack(found), strict=True)
-        return tuple(column for column, wanted, there in pairs if wanted != there)
+        return ", ".join(column for column, wanted, there in pairs if wanted != there)

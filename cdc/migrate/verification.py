@@ -55,12 +55,11 @@ class Part:
 
     def told(self) -> Iterator[str]:
         """Each difference, in a line, up to a number."""
-        for count, (key, how, columns, reason) in enumerate(self.sides.differences()):
+        for count, (key, how, why) in enumerate(self.sides.differences()):
             if count == MOST_NAMED:
                 yield f"{self.name}: and more"
                 return
-            why = ", ".join(columns) or reason
-            yield f"{self.name} {key} {how}" + (f": {why}" if why else "")
+            yield f"{self.name} {key} {how}{f': {why}' if why else ''}"
 
     def _together(self, rows: Sequence[Values]) -> Sequence[Value] | None:
         """A value for each column: that of the one row, or those of all in their order."""

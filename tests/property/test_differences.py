@@ -12,21 +12,32 @@ from cdc.migrate.differences import Difference, Side, Sides
 COLUMNS = ("a", "b", "c")
 KEYS = st.sampled_from([f"k{number}" for number in range(8)])
 VALUES = st.sampled_from(["", "1", "2", None])
-KEPT = st.lists(st.tuples(KEYS, st.none() | st.tuples(VALUES, VALUES, VALUES)), max_size=20)
+KEPT = st.lists(
+    st.tuples(KEYS, st.none() | st.tuples(VALUES, VALUES, VALUES), st.integers(min_value=1, max_value=2)), max_size=20
+)
 
-Kept = list[tuple[str, tuple[str | None, ...] | None]]
+Values = tuple[str | None, ...]
+Kept = list[tuple[str, Values | None, int]]
+
+
+def last(kept: Kept) -> dict[str, tuple[Values, int]]:
+    """What stands under each key in the end."""
+    found = {key: (values, rows) for key, values, rows in kept}
+    return {key: (values, rows) for key, (values, rows) in found.items() if values is not None}
 
 
 def by_hand(expected: Kept, found: Kept) -> list[Difference]:
-    wanted, there = dict(expected), dict(found)
+    wanted, there = last(expected), last(found)
     differences = []
-    for key in sorted(wanted | there):
-        one, other = wanted.get(key), there.get(key)
-        if one and other:
-            unequal = tuple(name for name, a, b in zip(COLUMNS, one, other, strict=True) if a != b)
-            differences += [Difference(key, "different", unequal)] if unequal else []
-        elif one or other:
-            differences.append(Difference(key, "missing" if one else "extra"))
+    for key in sorted(wanted.keys() | there.keys()):
+        if key not in there or key not in wanted:
+            differences.append(Difference(key, "missing" if key in wanted else "extra"))
+            continue
+        (one, rows), (other, others) = wanted[key], there[key]
+        if one != other:
+            unequal = [name for name, a, b in zip(COLUMNS, one, other, strict=True) if a != b]
+            why = ", ".join(unequal) if rows == others else f"{others} rows, not {rows}"
+            differences.append(Difference(key, "different", why))
     return differences
 
 
@@ -41,13 +52,13 @@ def test_what_was_kept_last_is_compared_in_whatever_order_it_came(
     waiting = {side: iter(kept) for side, kept in sides}
     with closing(Sides(COLUMNS)) as compared:
         for side in turns:
-            compared.keep(side, *next(waiting[side]), rows=3)
+            compared.keep(side, *next(waiting[side]))
         differences = by_hand(expected, found)
         assert list(compared.differences()) == differences
         for side, kept in sides:
-            assert compared.rows(side) == 3 * sum(values is not None for values in dict(kept).values())
-        for key in dict(chain(expected, found)):
+            assert compared.rows(side) == sum(rows for _, rows in last(kept).values())
+        for key, *_ in chain(expected, found):
             compared.explain(key, f"why {key}")
         assert list(compared.differences()) == [
-            other._replace(reason=f"why {other.key}") if other.how == "missing" else other for other in differences
+            other._replace(why=f"why {other.key}") if other.how == "missing" else other for other in differences
         ]
