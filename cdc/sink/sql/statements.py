@@ -1,13 +1,13 @@
 """The statements that write the rows of one table, for as many rows at once as there are."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
 from cdc.config.sql import Dialect
 from cdc.models import table as mapping
+from cdc.sink.sql.literals import joined, renderer
 from cdc.sink.sql.rows import Values
 from cdc.sql.schema import dialect as written
 
@@ -33,7 +33,7 @@ def statements(dialect: Dialect, name: str, columns: Columns, keys: int, *, most
 
 
 class _MySql:
-    """Values stand in the text of a statement, as many rows as PyMySQL's limit of about 1 MB allows.
+    """Values stand in the text of a statement.
 
     A row may meet one of another key at some other unique index, and would be written over it: the key is then set to
     null, which the server refuses.
@@ -44,30 +44,34 @@ class _MySql:
         same = " AND ".join(f"{column} = VALUES({column})" for column in quoted[:keys])
         kept = f"{quoted[0]} = IF({same}, {quoted[0]}, NULL)"
         changed = (f"{column} = VALUES({column})" for column in quoted[keys:])
-        self._insert = f"INSERT INTO {table} ({', '.join(quoted)}) VALUES ({', '.join(['%s'] * len(quoted))})"
-        self._upsert = f"{self._insert} ON DUPLICATE KEY UPDATE {', '.join([kept, *changed])}"
+        self._insert = f"INSERT INTO {table} ({', '.join(quoted)}) VALUES "
+        self._update = f" ON DUPLICATE KEY UPDATE {', '.join([kept, *changed])}"
         self._delete = f"DELETE FROM {table} WHERE "
-        self._keys = quoted
+        self._columns, self._quoted = columns, quoted
+        self._row = renderer(columns)
         self._most = most
 
     def insert(self, connection: Connection, rows: Sequence[Values]) -> None:
-        if rows:
-            connection.exec_driver_sql(self._insert, list(rows))
+        self._each(connection, self._insert, list(map(self._row, rows)), "")
 
     def upsert(self, connection: Connection, rows: Sequence[Values]) -> None:
-        if rows:
-            connection.exec_driver_sql(self._upsert, list(rows))
+        self._each(connection, self._insert, list(map(self._row, rows)), self._update)
 
     def delete(self, connection: Connection, keys: Sequence[Values]) -> None:
-        for some in _parts(keys, self._most):
-            width = len(some[0])
-            one, left = (
-                ("%s", self._keys[0])
-                if width == 1
-                else (f"({', '.join(['%s'] * width)})", f"({', '.join(self._keys[:width])})")
-            )
-            values = tuple(chain.from_iterable(some))
-            connection.exec_driver_sql(f"{self._delete}{left} IN ({', '.join([one] * len(some))})", values)
+        if keys:
+            width = len(keys[0])
+            values = list(map(renderer(self._columns[:width]), keys))
+            self._each(connection, f"{self._delete}({', '.join(self._quoted[:width])}) IN (", values, ")")
+
+    def _each(self, connection: Connection, head: str, rows: Sequence[str], tail: str) -> None:
+        for some in joined(rows, self._most, _LONGEST):
+            connection.exec_driver_sql(f"{head}{some}{tail}", execution_options=_AS_IT_IS)
+
+
+_LONGEST = 1024 * 1024
+"""Characters of a statement of several rows; servers take 16 MiB and more."""
+
+_AS_IT_IS = {"no_parameters": True}
 
 
 class _PostgreSql:
@@ -130,4 +134,4 @@ def _parts(rows: Sequence[Values], most: int) -> Iterator[Sequence[Values]]:
 
 def _quoted(kind: Dialect, name: str, columns: Columns) -> list[str]:
     quote: Any = written(kind).identifier_preparer.quote_identifier
-    return [str(quote(each)).replace("%", "%%") for each in (name, *(column.name for column in columns))]
+    return [str(quote(each)) for each in (name, *(column.name for column in columns))]
