@@ -3,9 +3,10 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 import pytest
 from pymongo import MongoClient
@@ -72,6 +73,45 @@ def database(mongo: MongoClient[dict[str, Any]]) -> Iterator[str]:
 def topic() -> str:
     """The name of a topic that nobody else uses and that does not exist yet."""
     return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of its administrator, with an empty database."""
+    yield from _database_server("mariadb", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of its administrator, with an empty database."""
+    yield from _database_server("postgres", tmp_path_factory)
+
+
+@pytest.fixture
+def sql_database() -> Iterator[Callable[[str], str]]:
+    """Makes a database of the test's own on the server at a URL, and gives the database's URL."""
+    with ExitStack() as made:
+        yield lambda server: made.enter_context(_database(server))
+
+
+@contextmanager
+def _database(server: str) -> Iterator[str]:
+    from tests.support.sql import administrator  # noqa: PLC0415 - needs the extra `sql`
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with administrator(server) as run:
+        run(f"CREATE DATABASE {name}")
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+        run(f"DROP DATABASE {name}{' WITH (FORCE)' if server.startswith('postgres') else ''}")
+
+
+def _database_server(name: str, folders: pytest.TempPathFactory) -> Iterator[str]:
+    if url := os.environ.get(f"CDC_TEST_{name.upper()}"):
+        yield url
+    else:
+        folder = folders.mktemp(name)
+        yield _up(folder, mongo_nodes=0, brokers=0, databases=[name]).databases[name].url
+        _remove(folder)
 
 
 @contextmanager

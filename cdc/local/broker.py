@@ -1,7 +1,6 @@
 """One Apache Kafka node in KRaft mode: broker and controller in one process."""
 
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ from typing import ClassVar
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from cdc.errors import ConfigInvalid, Retryable, SinkUnreachable
+from cdc.errors import Retryable, SinkUnreachable
 from cdc.local import install, port
 from cdc.local.process import wait_for
-from cdc.local.server import Server, Settings
+from cdc.local.server import Server, Settings, written
 
 _CLUSTER = "Y2RjLWxvY2FsLWNsdXN0ZQ"
 """The cluster's id: 16 bytes in base64."""
@@ -51,11 +50,11 @@ class Broker(Server):
         logging = self.home / "log4j2.properties"
         logging.write_text(_LOGGING)
         properties = self.home / "server.properties"
-        properties.write_text("".join(f"{name}={_written(value)}\n" for name, value in self._properties().items()))
+        properties.write_text("".join(f"{name}={written(value)}\n" for name, value in self._properties().items()))
         options = (*_JVM, f"-Djava.io.tmpdir={scratch}", f"-Dlog4j2.configurationFile={logging}")
         java = [str(install.java()), *options, "-cp", f"{install.kafka()}/*"]
         if not (self.home / "data" / "meta.properties").exists():
-            self._format(java, str(properties))
+            self.prepare([*java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(properties)])
         return [*java, "kafka.Kafka", str(properties)], {}
 
     def answers(self) -> bool:
@@ -71,13 +70,6 @@ class Broker(Server):
     def last_words(self, lines: list[str]) -> str:
         reasons = [found[1] for line in lines if (found := _EXCEPTION.match(line))]
         return reasons[-1] if reasons else lines[-1]
-
-    def _format(self, java: list[str], properties: str) -> None:
-        command = [*java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", properties]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            reason = self.last_words((done.stdout + done.stderr).splitlines() or [f"exit code {done.returncode}"])
-            raise ConfigInvalid(f"{self.name} cannot be set up: {reason}", hint=f"its settings are in {properties}")
 
     def _properties(self) -> Settings:
         nodes = len(self.controllers)
@@ -113,7 +105,3 @@ def meet(brokers: Sequence[Broker]) -> None:
             f"the {len(brokers)} brokers do not all know each other after {_MEETING_SECONDS} s",
             hint=f"their logs are in {brokers[0].folder}",
         )
-
-
-def _written(value: str | float) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ import psutil
 
 _CLOCK_STEP = 2.0
 """Seconds by which a start time may seem to move when the machine's clock is set."""
+
+_KILLED_SECONDS = 20
+"""A process that is killed ends once the kernel has done what it was asked for; as to write to a slow disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +45,26 @@ class Process:
     def running(self) -> bool:
         return self._found() is not None
 
-    def terminate(self) -> None:
+    def terminate(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Asks it to end, and returns at once."""
         if found := self._found():
             with contextlib.suppress(psutil.NoSuchProcess):
-                found.terminate()
+                found.send_signal(number)
 
     def kill(self) -> None:
+        """Ends it and its children, before one of them can act on another's end."""
         if found := self._found():
             with contextlib.suppress(psutil.NoSuchProcess):
-                found.kill()
-                found.wait()
+                found.suspend()
+                family = [found, *found.children(recursive=True)]
+                for member in family:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        member.kill()
+                psutil.wait_procs(family, _KILLED_SECONDS)
 
-    def stop(self, seconds: float) -> None:
+    def stop(self, seconds: float, number: signal.Signals = signal.SIGTERM) -> None:
         """Asks it to end, and after `seconds` makes it."""
-        self.terminate()
+        self.terminate(number)
         if not wait_for(lambda: not self.running, seconds):
             self.kill()
         self.exit_code()

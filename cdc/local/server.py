@@ -1,6 +1,7 @@
 """One server of the stack: a process, and all it takes to start it again on the same port and data."""
 
 import signal
+import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Server(ABC):
 
     port_option: ClassVar[str]
     unreachable: ClassVar[type[Retryable]]
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     @abstractmethod
     def command(self) -> tuple[list[str], Mapping[str, str]]:
@@ -89,7 +91,8 @@ class Server(ABC):
                 f"{self.port_option}: {self.name} cannot listen on {self.address}: {obstacle}",
                 hint=f"free that port; a new stack takes another one with {self.port_option}",
             )
-        self.home.mkdir(parents=True, exist_ok=True)
+        self._make_home()
+        self._reap()
         command, environment = self.command()
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         try:
@@ -112,15 +115,30 @@ class Server(ABC):
                 hint=f"its log is {self.log}",
             )
 
+    def prepare(self, command: list[str]) -> None:
+        """Runs what must have been done before it is started for the first time.
+
+        Raises:
+            ConfigInvalid: it fails, and says why.
+        """
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        if done.returncode:
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(done.stdout)
+            reason = self.last_words(done.stdout.splitlines() or [f"exit code {done.returncode}"])
+            raise ConfigInvalid(f"{self.name} cannot be set up: {reason}", hint=f"its log is {self.log}")
+
     def terminate(self) -> None:
         """Asks it to end and does not wait."""
         if self.process:
-            self.process.terminate()
+            self.process.terminate(self.stop_signal)
 
     def stop(self) -> None:
         """Ends it in good order."""
         if self.process:
-            self.process.stop(_STOP_SECONDS)
+            self.process.stop(_STOP_SECONDS, self.stop_signal)
             self._forget()
 
     def kill(self) -> None:
@@ -128,6 +146,19 @@ class Server(ABC):
         if self.process:
             self.process.kill()
             self._forget()
+
+    def _make_home(self) -> None:
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigInvalid(
+                f"{self.name}: the folder {self.home} cannot be made: {error.strerror}", hint="mend the rights there"
+            ) from error
+
+    def _reap(self) -> None:
+        """What is left of a child that was killed still answers to its number, which its lock file may hold."""
+        if self.process:
+            self.process.exit_code()
 
     def _forget(self) -> None:
         self.process = None
@@ -144,3 +175,8 @@ class Server(ABC):
             log.seek(self._log_start)
             lines = log.read().splitlines()
         return (self.last_words(lines) if lines else "") or f"exit code {code}, without a word"
+
+
+def written(value: str | float) -> str:
+    """A setting as servers read it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,15 +13,19 @@ import platformdirs
 from cdc.errors import ConfigInvalid
 from cdc.local import broker, install, mongod, port
 from cdc.local.broker import Broker
+from cdc.local.database import Database
 from cdc.local.install import Tell
 from cdc.local.lock import locked
+from cdc.local.mariadb import MariaDB
 from cdc.local.mongod import Mongod
+from cdc.local.postgres import Postgres
 from cdc.local.process import Process
 from cdc.local.server import Server, Settings
 
 _STATE, _STATE_VERSION = "stack.json", 1
 _LOCK = ".lock"
 _SIZES = (0, 1, 3)
+_DATABASES: Mapping[str, type[Database]] = {"mariadb": MariaDB, "postgres": Postgres}
 
 
 class Options(TypedDict, total=False):
@@ -29,6 +33,7 @@ class Options(TypedDict, total=False):
 
     Further nodes take the ports after the first one's, Kafka's controllers those after the brokers'. No nodes: that
     server is not started. Settings are the servers' own, by the names in their configuration files.
+    `databases` are started beside them, `mariadb` or `postgres`; one that a stack lacks is added to it.
     """
 
     mongo_nodes: int
@@ -38,6 +43,9 @@ class Options(TypedDict, total=False):
     kafka_port: int
     mongo_settings: Settings
     kafka_settings: Settings
+    databases: Sequence[str]
+    database_ports: Mapping[str, int]
+    database_settings: Mapping[str, Settings]
 
 
 @dataclass
@@ -48,6 +56,7 @@ class Stack:
     options: Options
     mongo: list[Mongod] = field(init=False)
     brokers: list[Broker] = field(init=False)
+    databases: dict[str, Database] = field(init=False)
 
     def __post_init__(self) -> None:
         chosen = self.options
@@ -69,6 +78,11 @@ class Stack:
             )
             for place in range(brokers)
         ]
+        tuned = chosen.get("database_settings", {})
+        self.databases = {
+            name: _DATABASES[name](name, self.folder, number, tuned.get(name, {}))
+            for name, number in chosen.get("database_ports", {}).items()
+        }
         for server in self.servers:
             server.changed = self.save
 
@@ -81,17 +95,20 @@ class Stack:
         try:
             saved = json.loads(state.read_bytes())
             stack = cls(folder, {_STATE_VERSION: saved["options"]}[saved["version"]])
-            for server in stack.servers:
-                if process := saved["processes"].get(server.name):
-                    server.process = Process(**process)
+            stack.adopt({name: Process(**process) for name, process in saved["processes"].items()})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigInvalid(
                 f"{state} is not the state of a stack of this version", hint="delete its folder, or name another --dir"
             ) from error
         return stack
 
+    def adopt(self, processes: Mapping[str, Process]) -> None:
+        """Takes over running servers, by their names."""
+        for server in self.servers:
+            server.process = processes.get(server.name)
+
     def save(self) -> None:
-        processes = {server.name: asdict(server.process) for server in self.servers if server.process}
+        processes = {name: asdict(process) for name, process in self.processes.items()}
         state = {"version": _STATE_VERSION, "options": self.options, "processes": processes}
         aside = self.folder / f"{_STATE}.new"
         aside.write_text(json.dumps(state, indent=2))
@@ -99,7 +116,11 @@ class Stack:
 
     @property
     def servers(self) -> list[Server]:
-        return [*self.mongo, *self.brokers]
+        return [*self.mongo, *self.brokers, *self.databases.values()]
+
+    @property
+    def processes(self) -> Mapping[str, Process]:
+        return {server.name: server.process for server in self.servers if server.process}
 
     @property
     def running(self) -> bool:
@@ -117,8 +138,9 @@ class Stack:
         return ",".join(server.address for server in self.brokers)
 
     def environment(self) -> Mapping[str, str]:
-        """The variables by which every `cdc` command finds these servers."""
-        return {"CDC_MONGO__URI": self.mongo_uri, "CDC_KAFKA__BOOTSTRAP_SERVERS": self.kafka}
+        """The variables by which every `cdc` command finds these servers, and those of the databases' addresses."""
+        urls = {f"{name.upper()}_URL": database.url for name, database in self.databases.items()}
+        return {"CDC_MONGO__URI": self.mongo_uri, "CDC_KAFKA__BOOTSTRAP_SERVERS": self.kafka, **urls}
 
     def start(self, tell: Tell = install.silent) -> None:
         """Starts what does not run, all at once, and waits until the whole serves."""
@@ -126,6 +148,8 @@ class Stack:
             install.mongod(self.options["mongo_version"], tell)
         if self.brokers:
             install.kafka(tell)
+        for database in self.databases.values():
+            database.programs()
         for server in self.servers:
             if not server.running:
                 tell(f"starting {server.name} on {server.address}")
@@ -146,8 +170,7 @@ class Stack:
 
     def delete(self) -> None:
         """Deletes the data and the state, and nothing else that may be in the folder; the logs stay."""
-        for server in self.servers:
-            shutil.rmtree(server.home, ignore_errors=True)
+        _delete(self.servers)
         (self.folder / _STATE).unlink(missing_ok=True)
 
 
@@ -165,14 +188,17 @@ def up(folder: Path, tell: Tell = install.silent, **wanted: Unpack[Options]) -> 
     folder = folder.resolve()
     with locked(folder / _LOCK):
         found = Stack.load(folder)
-        stack = _confirmed(found, wanted) if found else Stack(folder, _completed(wanted))
+        stack = _grown(_confirmed(found, wanted), wanted) if found else Stack(folder, _completed(wanted))
         started = [server for server in stack.servers if not server.running]
         try:
             stack.start(tell)
         except BaseException:
             for server in started:
                 server.kill()
-            if not found:
+            if found:
+                _delete([server for name, server in stack.databases.items() if name not in found.databases])
+                found.save()
+            else:
                 stack.delete()
             raise
     return stack
@@ -223,7 +249,8 @@ def _completed(wanted: Options) -> Options:
     for option, size in (("--mongo-nodes", nodes), ("--brokers", brokers)):
         if size not in _SIZES:
             raise ConfigInvalid(f"{option} {size}: not a size that can be had", hint="use 1 or 3")
-    first = port.free(nodes + 2 * brokers)
+    names = _databases(wanted)
+    first = port.free(nodes + 2 * brokers + len(names))
     chosen: Options = {
         "mongo_nodes": nodes,
         "brokers": brokers,
@@ -232,16 +259,52 @@ def _completed(wanted: Options) -> Options:
         "kafka_port": first + nodes,
         "mongo_settings": {},
         "kafka_settings": {},
+        "database_ports": {name: first + nodes + 2 * brokers + place for place, name in enumerate(names)},
+        "database_settings": {},
     }
-    return {**chosen, **wanted}
+    return {**chosen, **_settled(wanted)}
 
 
 def _confirmed(stack: Stack, wanted: Options) -> Stack:
-    for name, value in wanted.items():
-        has = stack.options[name]  # type: ignore[literal-required]
+    for name, value in _settled(wanted).items():
+        has = stack.options.get(name)
         if value != has:
             raise ConfigInvalid(
                 f"--{name.replace('_', '-')} {value}: the stack in {stack.folder} has {has}",
                 hint="`cdc local reset` deletes that stack and its data; or name another --dir",
             )
     return stack
+
+
+def _grown(stack: Stack, wanted: Options) -> Stack:
+    """With the databases that are wanted and that it lacks."""
+    lacking = [name for name in _databases(wanted) if name not in stack.databases]
+    if not lacking:
+        return stack
+    ports = {name: server.port for name, server in stack.databases.items()}
+    ports |= {name: port.free(1) for name in lacking}
+    grown = Stack(stack.folder, {**stack.options, "database_ports": ports})
+    grown.adopt(stack.processes)
+    return grown
+
+
+def _databases(wanted: Options) -> list[str]:
+    """Their names, each once."""
+    names = list(dict.fromkeys(wanted.get("databases", ())))
+    for name in names:
+        if name not in _DATABASES:
+            raise ConfigInvalid(
+                f"--with {name}: not a server that can be had",
+                hint=f"use {' or '.join(_DATABASES)}, or both: {','.join(_DATABASES)}",
+            )
+    return names
+
+
+def _settled(wanted: Options) -> Options:
+    """What a stack is by, not what is added to it."""
+    return {name: value for name, value in wanted.items() if name != "databases"}  # type: ignore[return-value]
+
+
+def _delete(servers: Sequence[Server]) -> None:
+    for server in servers:
+        shutil.rmtree(server.home, ignore_errors=True)
