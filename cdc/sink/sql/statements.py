@@ -1,7 +1,7 @@
 """The statements that write the rows of one table, for as many rows at once as there are."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
@@ -27,9 +27,20 @@ class Statements(Protocol):
         """The rows of these keys, or of what they begin with."""
 
 
-def statements(dialect: Dialect, name: str, columns: Columns, keys: int, *, most: int) -> Statements:
+class OversizeError(ValueError):
+    """A row takes a longer statement than the server does."""
+
+
+class Limits(NamedTuple):
+    """Most rows, and most bytes where the server sets a limit, of a statement."""
+
+    rows: int
+    packet: int | None
+
+
+def statements(dialect: Dialect, name: str, columns: Columns, keys: int, limits: Limits) -> Statements:
     made: type[_MySql | _PostgreSql] = _MySql if dialect == "mysql" else _PostgreSql
-    return made(name, columns, keys, most)
+    return made(name, columns, keys, limits)
 
 
 class _MySql:
@@ -39,7 +50,7 @@ class _MySql:
     null, which the server refuses.
     """
 
-    def __init__(self, name: str, columns: Columns, keys: int, most: int) -> None:
+    def __init__(self, name: str, columns: Columns, keys: int, limits: Limits) -> None:
         table, *quoted = _quoted("mysql", name, columns)
         same = " AND ".join(f"{column} = VALUES({column})" for column in quoted[:keys])
         kept = f"{quoted[0]} = IF({same}, {quoted[0]}, NULL)"
@@ -49,7 +60,7 @@ class _MySql:
         self._delete = f"DELETE FROM {table} WHERE "
         self._columns, self._quoted = columns, quoted
         self._row = renderer(columns)
-        self._most = most
+        self._most, self._packet = limits.rows, limits.packet or _LEAST
 
     def insert(self, connection: Connection, rows: Sequence[Values]) -> None:
         self._each(connection, self._insert, list(map(self._row, rows)), "")
@@ -64,12 +75,16 @@ class _MySql:
             self._each(connection, f"{self._delete}({', '.join(self._quoted[:width])}) IN (", values, ")")
 
     def _each(self, connection: Connection, head: str, rows: Sequence[str], tail: str) -> None:
-        for some in joined(rows, self._most, _LONGEST):
-            connection.exec_driver_sql(f"{head}{some}{tail}", execution_options=_AS_IT_IS)
+        for some in joined(rows, self._most, min(_LONGEST, self._packet // 5)):
+            statement = f"{head}{some}{tail}"
+            if len(statement) > self._packet // 5 and (length := len(statement.encode())) >= self._packet - 1:
+                raise OversizeError(f"needs {length} bytes in one statement, and max_allowed_packet is {self._packet}")
+            connection.exec_driver_sql(statement, execution_options=_AS_IT_IS)
 
 
+_LEAST = 1024 * 1024
 _LONGEST = 1024 * 1024
-"""Characters of a statement of several rows; servers take 16 MiB and more."""
+"""Characters of a statement of several rows."""
 
 _AS_IT_IS = {"no_parameters": True}
 
@@ -77,7 +92,7 @@ _AS_IT_IS = {"no_parameters": True}
 class _PostgreSql:
     """Values stand in an array for each column, so that the statement is the same for any number of rows."""
 
-    def __init__(self, name: str, columns: Columns, keys: int, most: int) -> None:
+    def __init__(self, name: str, columns: Columns, keys: int, limits: Limits) -> None:
         table, *quoted = _quoted("postgresql", name, columns)
         self._arrays = [f"%s::{_ARRAYS[type(column.type)]}[]" for column in columns]
         values = f"SELECT * FROM unnest({', '.join(self._arrays)})"
@@ -86,7 +101,7 @@ class _PostgreSql:
         self._insert = f"INSERT INTO {table} ({', '.join(quoted)}) {values}"
         self._upsert = f"{self._insert} ON CONFLICT ({', '.join(quoted[:keys])}) {then}"
         self._table, self._keys = table, quoted
-        self._most = most
+        self._most = limits.rows
 
     def insert(self, connection: Connection, rows: Sequence[Values]) -> None:
         self._each(connection, self._insert, rows)
