@@ -167,6 +167,11 @@ class Settings(Target):
         return self.cursor_store or ("kafka" if self.exactly_once else "file")
 
     @property
+    def named(self) -> bool:
+        """Whether one pipeline is named, by its name or by its target."""
+        return bool(self.name or self.topic or (self.sink.given and self.data_type))
+
+    @property
     def pipeline_name(self) -> str:
         """`name`, or one made from source and target: the same for the same watch."""
         if self.name:

@@ -29,12 +29,16 @@ _POSTGRESQL = (
 
 
 class Transaction:
-    """Of the pipeline `name`; all calls come from one thread at a time. Errors are raised as ours."""
+    """Of the pipeline `name`; all calls come from one thread at a time.
+
+    `packet` is then how many bytes a statement may have, where the server sets a limit.
+    """
 
     def __init__(self, settings: SqlSettings, name: str) -> None:
         self.settings = settings
         self._name = name
         self._connection: Connection | None = None
+        self.packet: int | None = None
 
     @property
     def address(self) -> Address:
@@ -55,8 +59,10 @@ class Transaction:
         with self.translated():
             connection = self.engine.connect().execution_options(isolation_level="READ COMMITTED")
             self._connection = connection
-            self._connection.exec_driver_sql(self._session(connection))
-            self._connection.commit()
+            connection.exec_driver_sql(self._session(connection))
+            if self.address.dialect == "mysql":
+                self.packet = connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one()
+            connection.commit()
 
     @property
     def connection(self) -> Connection:
@@ -72,14 +78,16 @@ class Transaction:
         with self.translated():
             self.connection.commit()
 
-    def close(self) -> None:
-        """Undo what is not committed, and let go of the connection, whatever it is doing."""
+    def close(self, *, busy: bool = False) -> None:
+        """Undo what is not committed, and let go of the connection; one that is `busy` on another thread is cut."""
         if self._connection is None:
             return
         connection, self._connection = self._connection, None
         with suppress(SQLAlchemyError):
-            connection.invalidate()
+            if busy:
+                connection.invalidate()
             connection.close()
+        self.engine.dispose()
 
     @contextmanager
     def translated(self) -> Iterator[None]:

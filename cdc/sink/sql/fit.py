@@ -22,7 +22,7 @@ AND k.constraint_name = c.constraint_name
 WHERE c.table_schema = {here} AND c.table_name = :name AND c.constraint_type IN ('PRIMARY KEY', 'UNIQUE')
 """
 _HERE: dict[Dialect, str] = {"mysql": "DATABASE()", "postgresql": "current_schema()"}
-_MOST = 10
+_MOST = 20
 
 
 def fit(transaction: Transaction, table: mapping.Table, *, letters: str | None, create: bool) -> None:

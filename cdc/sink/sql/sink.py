@@ -178,7 +178,7 @@ class SqlSink:
         self._waiting.put(None)
         if self._thread.ident is not None:
             self._thread.join(JOIN_SECONDS)
-        self._transaction.close()
+        self._transaction.close(busy=self._thread.is_alive())
 
     def _write(self) -> None:
         while (batch := self._waiting.get()) is not None and not self._over.is_set():

@@ -1,13 +1,13 @@
 """The statements that write the rows of one table, for as many rows at once as there are."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
 from cdc.config.sql import Dialect
 from cdc.models import table as mapping
+from cdc.sink.sql.literals import joined, renderer
 from cdc.sink.sql.rows import Values
 from cdc.sql.schema import dialect as written
 
@@ -27,53 +27,72 @@ class Statements(Protocol):
         """The rows of these keys, or of what they begin with."""
 
 
-def statements(dialect: Dialect, name: str, columns: Columns, keys: int, *, most: int) -> Statements:
+class OversizeError(ValueError):
+    """A row takes a longer statement than the server does."""
+
+
+class Limits(NamedTuple):
+    """Most rows, and most bytes where the server sets a limit, of a statement."""
+
+    rows: int
+    packet: int | None
+
+
+def statements(dialect: Dialect, name: str, columns: Columns, keys: int, limits: Limits) -> Statements:
     made: type[_MySql | _PostgreSql] = _MySql if dialect == "mysql" else _PostgreSql
-    return made(name, columns, keys, most)
+    return made(name, columns, keys, limits)
 
 
 class _MySql:
-    """Values stand in the text of a statement, as many rows as PyMySQL's limit of about 1 MB allows.
+    """Values stand in the text of a statement.
 
     A row may meet one of another key at some other unique index, and would be written over it: the key is then set to
     null, which the server refuses.
     """
 
-    def __init__(self, name: str, columns: Columns, keys: int, most: int) -> None:
+    def __init__(self, name: str, columns: Columns, keys: int, limits: Limits) -> None:
         table, *quoted = _quoted("mysql", name, columns)
         same = " AND ".join(f"{column} = VALUES({column})" for column in quoted[:keys])
         kept = f"{quoted[0]} = IF({same}, {quoted[0]}, NULL)"
         changed = (f"{column} = VALUES({column})" for column in quoted[keys:])
-        self._insert = f"INSERT INTO {table} ({', '.join(quoted)}) VALUES ({', '.join(['%s'] * len(quoted))})"
-        self._upsert = f"{self._insert} ON DUPLICATE KEY UPDATE {', '.join([kept, *changed])}"
+        self._insert = f"INSERT INTO {table} ({', '.join(quoted)}) VALUES "
+        self._update = f" ON DUPLICATE KEY UPDATE {', '.join([kept, *changed])}"
         self._delete = f"DELETE FROM {table} WHERE "
-        self._keys = quoted
-        self._most = most
+        self._columns, self._quoted = columns, quoted
+        self._row = renderer(columns)
+        self._most, self._packet = limits.rows, limits.packet or _LEAST
 
     def insert(self, connection: Connection, rows: Sequence[Values]) -> None:
-        if rows:
-            connection.exec_driver_sql(self._insert, list(rows))
+        self._each(connection, self._insert, list(map(self._row, rows)), "")
 
     def upsert(self, connection: Connection, rows: Sequence[Values]) -> None:
-        if rows:
-            connection.exec_driver_sql(self._upsert, list(rows))
+        self._each(connection, self._insert, list(map(self._row, rows)), self._update)
 
     def delete(self, connection: Connection, keys: Sequence[Values]) -> None:
-        for some in _parts(keys, self._most):
-            width = len(some[0])
-            one, left = (
-                ("%s", self._keys[0])
-                if width == 1
-                else (f"({', '.join(['%s'] * width)})", f"({', '.join(self._keys[:width])})")
-            )
-            values = tuple(chain.from_iterable(some))
-            connection.exec_driver_sql(f"{self._delete}{left} IN ({', '.join([one] * len(some))})", values)
+        if keys:
+            width = len(keys[0])
+            values = list(map(renderer(self._columns[:width]), keys))
+            self._each(connection, f"{self._delete}({', '.join(self._quoted[:width])}) IN (", values, ")")
+
+    def _each(self, connection: Connection, head: str, rows: Sequence[str], tail: str) -> None:
+        for some in joined(rows, self._most, min(_LONGEST, self._packet // 5)):
+            statement = f"{head}{some}{tail}"
+            if len(statement) > self._packet // 5 and (length := len(statement.encode())) >= self._packet - 1:
+                raise OversizeError(f"needs {length} bytes in one statement, and max_allowed_packet is {self._packet}")
+            connection.exec_driver_sql(statement, execution_options=_AS_IT_IS)
+
+
+_LEAST = 1024 * 1024
+_LONGEST = 1024 * 1024
+"""Characters of a statement of several rows."""
+
+_AS_IT_IS = {"no_parameters": True}
 
 
 class _PostgreSql:
     """Values stand in an array for each column, so that the statement is the same for any number of rows."""
 
-    def __init__(self, name: str, columns: Columns, keys: int, most: int) -> None:
+    def __init__(self, name: str, columns: Columns, keys: int, limits: Limits) -> None:
         table, *quoted = _quoted("postgresql", name, columns)
         self._arrays = [f"%s::{_ARRAYS[type(column.type)]}[]" for column in columns]
         values = f"SELECT * FROM unnest({', '.join(self._arrays)})"
@@ -82,7 +101,7 @@ class _PostgreSql:
         self._insert = f"INSERT INTO {table} ({', '.join(quoted)}) {values}"
         self._upsert = f"{self._insert} ON CONFLICT ({', '.join(quoted[:keys])}) {then}"
         self._table, self._keys = table, quoted
-        self._most = most
+        self._most = limits.rows
 
     def insert(self, connection: Connection, rows: Sequence[Values]) -> None:
         self._each(connection, self._insert, rows)
@@ -130,4 +149,4 @@ def _parts(rows: Sequence[Values], most: int) -> Iterator[Sequence[Values]]:
 
 def _quoted(kind: Dialect, name: str, columns: Columns) -> list[str]:
     quote: Any = written(kind).identifier_preparer.quote_identifier
-    return [str(quote(each)).replace("%", "%%") for each in (name, *(column.name for column in columns))]
+    return [str(quote(each)) for each in (name, *(column.name for column in columns))]

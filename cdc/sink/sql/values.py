@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from bson import Binary, Decimal128, Int64, ObjectId, json_util
+from bson import Binary, Code, Decimal128, Int64, ObjectId, json_util
 from bson.binary import UuidRepresentation
 from bson.datetime_ms import DatetimeMS
 from bson.json_util import JSONMode, JSONOptions
@@ -176,11 +176,14 @@ def _not(what: str, value: object) -> RefusedError:
 _KINDS: dict[type, str] = {
     bool: "true or false",
     bytes: "binary",
+    Binary: "binary",
+    Code: "code",
     datetime: "a date",
     Decimal128: "a decimal",
     dict: "a document",
     float: "a double",
     int: "an integer",
+    Int64: "an integer",
     list: "an array",
     ObjectId: "an ObjectId",
     str: "a text",

@@ -10,7 +10,7 @@ from cdc.events import Records
 from cdc.models.table import Table
 from cdc.sink.sql.refusals import refusal
 from cdc.sink.sql.rows import Row, Values
-from cdc.sink.sql.statements import statements
+from cdc.sink.sql.statements import Limits, OversizeError, statements
 from cdc.sql.schema import letters as of_letters
 from cdc.sql.transaction import Transaction
 
@@ -62,9 +62,9 @@ class Writer:
         self._transaction = transaction
         self._told = told
         self._refused = refused
-        settings = transaction.settings
+        dialect, limits = transaction.address.dialect, Limits(transaction.settings.batch_size, transaction.packet)
         self._parents, *made = [
-            statements(settings.address.dialect, name, columns, keys, most=settings.batch_size)
+            statements(dialect, name, columns, keys, limits)
             for name, columns, keys in (*table.tables, *(of_letters(letters).tables if letters else ()))
         ]
         self._children = made[: len(table.children)]
@@ -84,8 +84,8 @@ class Writer:
         try:
             with self._transaction.connection.begin_nested():
                 self._last(images)
-        except SQLAlchemyError as error:
-            reason = refusal(error)
+        except (SQLAlchemyError, OversizeError) as error:
+            reason = str(error) if isinstance(error, OversizeError) else refusal(error)
             if reason is None:
                 raise
             if len(images) == 1:
