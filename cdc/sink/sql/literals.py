@@ -42,7 +42,9 @@ def _text(value: str) -> str:
 
 
 def _moment(value: datetime) -> str:
-    return f"'{value.replace(tzinfo=None).isoformat(' ', 'milliseconds')}'"
+    """Of a time in UTC; its digits one by one, since `isoformat` asks for the zone."""
+    day, time = f"{value.year}-{value.month}-{value.day}", f"{value.hour}:{value.minute}:{value.second}"
+    return f"'{day} {time}.{value.microsecond:06}'"
 
 
 def _day(value: date) -> str:

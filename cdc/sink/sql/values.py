@@ -155,11 +155,19 @@ def _uuid(value: object) -> str:
 
 def _json(value: object, *, nul: bool) -> str:
     text = orjson.dumps(value, _extended, _ORJSON)
-    if b"null" in text:  # which orjson also writes for what is not finite
+    if b"null" in text and not _finite(value):  # orjson writes it in place of such a number
         text = json_util.dumps(value, json_options=_RELAXED, ensure_ascii=False, separators=(",", ":")).encode()
     if not nul and _NUL.search(text):
         raise RefusedError("holds U+0000, which PostgreSQL does not take")
     return text.decode()
+
+
+def _finite(value: object) -> bool:
+    """Whether all numbers within are."""
+    if type(value) is float:
+        return isfinite(value)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return all(map(_finite, inner))
 
 
 def _extended(value: object) -> int | orjson.Fragment:
