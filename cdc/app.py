@@ -14,21 +14,16 @@ from bson.timestamp import Timestamp
 
 from cdc import metrics
 from cdc.attempts import run
-from cdc.config import Settings, find_data_type
-from cdc.cursor.kafka import KafkaStore
+from cdc.config import Settings
 from cdc.cursor.memory import MemoryStore
 from cdc.cursor.store import Store
-from cdc.encode import ENCODER, Encoder
-from cdc.encode.dead_letter import letter
+from cdc.encode import ENCODER
 from cdc.errors import Fenced
 from cdc.events import Load, Position
 from cdc.leaps import Leap
-from cdc.ops import headroom, http, live, logs, snapshots, sources, stall, stores, systemd
-from cdc.ops.topics import topics
-from cdc.pipeline import Bounds, CursorStore, Parts, Sink
+from cdc.ops import headroom, http, live, logs, snapshots, sources, stall, stores, systemd, targets
+from cdc.pipeline import Bounds, CursorStore, Parts
 from cdc.progress import Progress
-from cdc.sink.kafka import KafkaSink
-from cdc.sink.stdout import StdoutSink
 from cdc.version import __version__
 
 log = structlog.get_logger("cdc")
@@ -43,7 +38,7 @@ class Stop(threading.Event):
 def watch(settings: Settings) -> None:
     """Run until a signal, or with `once` until caught up. Raises `CdcError`."""
     logs.configure(settings.log_format, debug=settings.debug)
-    settings.require_topic()
+    settings.require_target()
     with ExitStack() as stack:
         stop = stack.enter_context(signals())
         store: CursorStore = MemoryStore()
@@ -56,7 +51,7 @@ def watch(settings: Settings) -> None:
             if settings.full_amount:
                 kept.forget()
             store = kept
-        _run(settings, store, stop, kept)
+        drive(settings, lambda progress: parts(settings, store, progress.notify, kept), stop)
 
 
 def snapshot(settings: Settings) -> str:
@@ -73,12 +68,13 @@ def snapshot(settings: Settings) -> str:
         except Fenced:
             return _hand_over(snapshots.wanted(settings))
         wanted = snapshots.wanted(settings)
-        settings.require_topic()
+        settings.require_target()
         stop = stack.enter_context(signals())
         request, how = (wanted.ask_once(), {}) if wanted.known else (None, {"snapshot": True, "from_": None})
         its_own = wanted.settings.model_copy(update={"once": False, **how})
         try:
-            _run(its_own, snapshots.UntilLoaded(wanted.kept, stop), stop, wanted.kept)
+            until = snapshots.UntilLoaded(wanted.kept, stop)
+            drive(its_own, lambda progress: parts(its_own, until, progress.notify, wanted.kept), stop)
         finally:
             end = snapshots.ended(wanted, request)
             if end is None and request is not None:
@@ -101,7 +97,8 @@ def _hand_over(wanted: snapshots.Wanted) -> str:
         sys.exit(128 + signal.SIGINT)
 
 
-def _run(settings: Settings, store: CursorStore, stop: threading.Event, kept: Store | None) -> None:
+def drive(settings: Settings, made: Callable[[Progress], Parts], stop: threading.Event) -> None:
+    """Run a pipeline, with all who look at it beside it, until `stop` is set or it is done. Raises `CdcError`."""
     name = settings.pipeline_name
     progress = Progress(name)
     export(progress)
@@ -110,9 +107,9 @@ def _run(settings: Settings, store: CursorStore, stop: threading.Event, kept: St
             stack.enter_context(http.serving(progress, settings.metrics_host, settings.metrics_port))
         stack.enter_context(systemd.told(progress, stop))
         stack.enter_context(live.line(progress))
-        log.info("watching", pipeline=name, source=str(stores.watched(settings)), topic=settings.topic)
+        log.info("watching", pipeline=name, source=str(stores.watched(settings)), **targets.told(settings))
         stack.enter_context(_looked_after(settings, progress))
-        run(parts(settings, store, progress.notify, kept), progress, stop)
+        run(made(progress), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
 
 
@@ -135,46 +132,24 @@ def parts(settings: Settings, store: CursorStore, notify: Callable[[str], None],
     """
     name = settings.pipeline_name
     requests = (lambda: ()) if kept is None else kept.requests.outstanding
-    whole = kept if isinstance(kept, KafkaStore) and settings.exactly_once else None
-    encoder = Encoder(
-        name=name,
-        version=__version__,
-        full_document=settings.full_document,
-        before=settings.before,
-        shared=settings.shares_topic,
-        dialect=settings.json_,
-        refusal=find_data_type(settings.data_type).refusal if settings.data_type else None,
-    )
-
-    def sink() -> Sink:
-        if settings.dry_run:
-            return StdoutSink(settings.topic_for, ddl=settings.ddl_topic)
-        return KafkaSink(
-            settings.kafka,
-            topics(settings),
-            name=name,
-            letter=letter,
-            transactions=None if whole is None else whole.transactions,
-            explained=None if whole is None else whole.explained,
-        )
-
+    target = targets.target(settings, kept)
     return Parts(
         name=name,
         source=sources.source(settings, requests, notify),
-        encode=encoder.encode,
-        sink=sink,
+        encode=target.encode,
+        sink=target.sink,
         store=store,
         first=first(settings),
         bounds=Bounds(
             settings.prefetch_bytes,
             settings.kafka.buffer_bytes,
-            settings.commit_interval_ms / 1000 if whole else settings.checkpoint_interval,
+            settings.commit_interval_ms / 1000 if target.whole else settings.checkpoint_interval,
             settings.startup_timeout,
             settings.shutdown_timeout,
         ),
         once=settings.once,
         leap=leap(settings),
-        whole=whole is not None,
+        whole=target.whole,
     )
 
 

@@ -14,7 +14,8 @@ CdcError                   exit
     ├── HistoryLost           4
     ├── CursorCorrupt         4
     ├── UnknownOperation      5
-    └── Fenced                6
+    ├── Fenced                6
+    └── Different             7
 
 Exit code 0 is done, 1 is a bug (a traceback). Classify by code and label, never by text.
 """
@@ -33,6 +34,7 @@ class ExitCode(IntEnum):
     POSITION_LOST = 4
     POISON = 5
     FENCED = 6
+    DIFFERENT = 7
 
 
 class CdcError(Exception):
@@ -115,3 +117,9 @@ class Fenced(Fatal):
     """Another instance owns this pipeline's name."""
 
     exit_code = ExitCode.FENCED
+
+
+class Different(Fatal):
+    """What was to be equal is not."""
+
+    exit_code = ExitCode.DIFFERENT

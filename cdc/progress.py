@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -67,6 +67,8 @@ class Progress:
     notice: str | None = None
     pace: Pace = field(default_factory=Pace)
     probe: Callable[[], str | None] = lambda: None
+    beside: Callable[[], Mapping[str, int]] = dict
+    """What is counted beside records, by the word for it."""
     stood: threading.Event = field(default_factory=threading.Event)
     """Set once an attempt has stood: the source read, the sink reached."""
 

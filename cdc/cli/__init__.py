@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from cdc.cli import config, cursor, local, snapshot, types, watch
+from cdc.cli import config, cursor, local, migrate, snapshot, types, watch
 from cdc.errors import CdcError, ExitCode
 from cdc.version import __version__
 
 app = typer.Typer(
     name="cdc",
     help="MongoDB's changes into Kafka.",
-    epilog="Exit codes: 0 done, 1 bug, 2 configuration, 3 unreachable, 4 position lost, 5 poison event, 6 fenced.",
+    epilog="Exit codes: 0 done, 1 bug, 2 configuration, 3 unreachable, 4 position lost, 5 poison event, 6 fenced, "
+    "7 different.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command("watch")(watch.watch)
 app.command("snapshot")(snapshot.snapshot)
+app.command("migrate")(migrate.migrate)
 app.command("types")(types.types)
 app.command("schema")(types.schema)
 app.add_typer(cursor.app, name="cursor")

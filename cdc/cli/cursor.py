@@ -20,6 +20,10 @@ Database = Annotated[str | None, Option(metavar="NAME", help="Database that it w
 Source = Annotated[str | None, Option(metavar="URL", help="SQL database that it reads.")]
 Table = Annotated[list[str] | None, Option(metavar="NAME", help="Table that it watches; repeatable.")]
 Topic = Annotated[str | None, Option(metavar="NAME", help="Topic that it writes to.")]
+Sink = Annotated[str | None, Option(metavar="URL", help="SQL database that it writes to, which keeps its cursor.")]
+DataType = Annotated[
+    str | None, Option("--data-type", "--data_type", metavar="NAME", help="Data type of the tables there.")
+]
 CursorDir = Annotated[Path | None, Option(metavar="DIR", help="Folder of the saved cursors.")]
 CursorStore = Annotated[
     str | None, Option(metavar="file|mongo|kafka", help="Where the cursors are kept. (default: file)")
@@ -42,6 +46,8 @@ def show(
     source: Source = None,
     table: Table = None,
     topic: Topic = None,
+    sink: Sink = None,
+    data_type: DataType = None,
     cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
     cursor_collection: CursorCollection = None,
@@ -63,6 +69,8 @@ def reset(
     source: Source = None,
     table: Table = None,
     topic: Topic = None,
+    sink: Sink = None,
+    data_type: DataType = None,
     cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
     cursor_collection: CursorCollection = None,
@@ -88,6 +96,8 @@ def set_(
     source: Source = None,
     table: Table = None,
     topic: Topic = None,
+    sink: Sink = None,
+    data_type: DataType = None,
     cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
     cursor_collection: CursorCollection = None,
@@ -112,6 +122,8 @@ def export(
     source: Source = None,
     table: Table = None,
     topic: Topic = None,
+    sink: Sink = None,
+    data_type: DataType = None,
     cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
     cursor_collection: CursorCollection = None,
@@ -135,6 +147,8 @@ def import_(
     source: Source = None,
     table: Table = None,
     topic: Topic = None,
+    sink: Sink = None,
+    data_type: DataType = None,
     cursor_store: CursorStore = None,
     cursor_dir: CursorDir = None,
     cursor_collection: CursorCollection = None,

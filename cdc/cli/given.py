@@ -1,6 +1,7 @@
 """The settings in force under the options that were given."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 _GROUPED = {
@@ -13,8 +14,8 @@ _GROUPED = {
 _REVERSED = {"no_snapshot": "snapshot", "no_create_topics": "create_topics"}
 
 
-def settings(given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the type is imported when a command runs
-    """The settings in force under a command's options, by the names of its parameters."""
+def settings(given: Mapping[str, Any], defaults: Mapping[str, Any] = MappingProxyType({})) -> Any:  # noqa: ANN401 - the type is imported when a command runs
+    """The settings in force under a command's options, by the names of its parameters; see `load`."""
     from cdc.config import SETTINGS, load  # noqa: PLC0415 - `cdc --help` stays fast
 
     flags = {}
@@ -23,7 +24,7 @@ def settings(given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the type is imp
             flags[_REVERSED[option]] = False if value else None
         elif (setting := _GROUPED.get(option, option.rstrip("_"))) in SETTINGS:
             flags[setting] = value
-    loaded = load(flags, config=given["config"])
+    loaded = load(flags, config=given["config"], defaults=defaults)
     for flag, variable in loaded.visible:
         _warn(flag, variable, loaded.settings)
     return loaded.settings

@@ -58,7 +58,8 @@ Sink = Annotated[
     str | None,
     Option(
         metavar="URL",
-        help="SQL database to write to in place of Kafka: mysql://, mariadb:// or postgresql://.",
+        help="SQL database to write to in place of Kafka, by the table of --data-type: mysql://, mariadb:// or "
+        "postgresql://.",
         rich_help_panel=SINK,
     ),
 ]
@@ -86,6 +87,14 @@ DeadLetterTopic = Annotated[
 ]
 DdlTopic = Annotated[
     str | None, Option(metavar="TOPIC", help="Topic for collection events: drop, rename, ….", rich_help_panel=SINK)
+]
+CreateTables = Annotated[
+    bool | None,
+    Option("--create-tables", metavar="", help="Create tables of --sink that are missing.", rich_help_panel=SINK),
+]
+DeadLetterTable = Annotated[
+    str | None,
+    Option(metavar="TABLE", help="Table of --sink for documents that cannot become a row.", rich_help_panel=SINK),
 ]
 Config = Annotated[Path | None, Option("--config", metavar="FILE", help="YAML file of settings.", rich_help_panel=RUN)]
 Name = Annotated[

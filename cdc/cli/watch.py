@@ -29,6 +29,8 @@ def watch(
     tombstones: options.Tombstones = None,
     topic: options.Topic = None,
     sink: options.Sink = None,
+    create_tables: options.CreateTables = None,
+    dead_letter_table: options.DeadLetterTable = None,
     bootstrap_servers: options.BootstrapServers = None,
     no_create_topics: options.NoCreateTopics = None,
     dead_letter_topic: options.DeadLetterTopic = None,
@@ -53,7 +55,7 @@ def watch(
     log_format: options.LogFormat = None,
     debug: options.Debug = None,
 ) -> None:
-    """Produce every change of a collection to Kafka, from where the last run stopped.
+    """Write every change of a collection to Kafka, or to the tables of --sink, from where the last run stopped.
 
     A first start loads what exists, then goes on with the changes. Every option can also come from the
     environment (CDC_TOPIC, CDC_MONGO__URI, …) or a file: see `cdc config show`.

@@ -5,7 +5,7 @@ from cdc.config.kafka import KafkaSettings
 from cdc.config.load import Loaded, Row, load
 from cdc.config.mongo import MongoSettings
 from cdc.config.settings import Settings
-from cdc.config.sources import SETTINGS, describe, env_name
+from cdc.config.sources import SETTINGS, Stated, describe, env_name
 from cdc.config.sql import SqlSettings
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Row",
     "Settings",
     "SqlSettings",
+    "Stated",
     "describe",
     "env_name",
     "find_data_type",

@@ -6,6 +6,7 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic import SecretStr, ValidationError
@@ -83,10 +84,17 @@ class Loaded:
         return None if secret is None else secret.get_secret_value()
 
 
-def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
+def load(
+    flags: Mapping[str, object],
+    *,
+    config: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    defaults: Mapping[str, Stated] = MappingProxyType({}),
+) -> Loaded:
     """Settings from flags (dotted name → value, None: not given), `CDC_…` variables, the YAML file, and defaults.
 
-    Where a data type is named, its collection, topic and increment field are the defaults.
+    Where a data type is named, its collection, topic (without a `sink`) and increment field are the defaults, and then
+    `defaults`.
 
     Without `config`, `CDC_CONFIG` names the file; without either there is none.
 
@@ -98,10 +106,12 @@ def load(flags: Mapping[str, object], *, config: Path | None = None, environ: Ma
         layers.append(from_file(config, "--config"))
     elif path := environ.get("CDC_CONFIG"):
         layers.append(from_file(Path(path), "CDC_CONFIG"))
-    stated = ChainMap(*layers)
-    named = stated.get("data_type")
+    given = ChainMap(*layers, dict(defaults))
+    named = ChainMap(*layers).get("data_type")
     if named and isinstance(named.value, str):
-        stated.maps.append(from_data_type(named.value, named.written, tables="source.url" in stated))
+        tables, topic = "source.url" in given, "sink.url" not in given
+        layers.append(from_data_type(named.value, named.written, collection=not tables, topic=topic))
+    stated = ChainMap(*layers, dict(defaults))
     try:
         settings = Settings.model_validate(_nested(stated))
     except ValidationError as error:

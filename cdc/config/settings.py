@@ -11,8 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from cdc.config.kafka import KafkaSettings
 from cdc.config.misfit import MisfitError, quoted
 from cdc.config.mongo import MongoUri, is_database_name
-from cdc.config.reading import Reading
-from cdc.config.sql import SqlSettings
+from cdc.config.target import Target
 from cdc.config.values import TopicName, TopicTemplate, is_topic_name
 from cdc.errors import ConfigInvalid
 
@@ -48,7 +47,7 @@ def _legal(text: str) -> str:
     return f"{name[: _NAME_LENGTH - len(digest) - 1]}-{digest}"
 
 
-class Settings(Reading):
+class Settings(Target):
     """What is in force. Built here from what it is given alone; `load` asks flags, environment and file."""
 
     topic: TopicTemplate | None = Field(
@@ -122,9 +121,6 @@ class Settings(Reading):
         1, gt=0, allow_inf_nan=False, description="How often the cursor is saved, in seconds."
     )
     kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="Where the records go.")
-    sink: SqlSettings = Field(
-        default_factory=SqlSettings, description="A SQL database whose tables are written in place of Kafka."
-    )
 
     @model_validator(mode="after")
     def _topics_apart(self) -> Self:
@@ -164,29 +160,47 @@ class Settings(Reading):
         return self.guarantee == "exactly-once"
 
     @property
-    def store(self) -> Literal["file", "mongo", "kafka"]:
+    def store(self) -> Literal["file", "mongo", "kafka", "sql"]:
         """Where cursors are kept."""
+        if self.sink.given:
+            return "sql"
         return self.cursor_store or ("kafka" if self.exactly_once else "file")
 
     @property
+    def named(self) -> bool:
+        """Whether one pipeline is named, by its name or by its target."""
+        return bool(self.name or self.topic or (self.sink.given and self.data_type))
+
+    @property
     def pipeline_name(self) -> str:
-        """`name`, or one made from source and topic: the same for the same watch."""
+        """`name`, or one made from source and target: the same for the same watch."""
         if self.name:
             return self.name
         names = "+".join(sorted(self.names))
         source = f"{self.database}.{names}" if names else self.database
         if self.source.given:
             source = f"{self.source.address.dialect}.{source}"
-        return _legal(f"{source}-{self.topic}" if self.topic else source)
+        target = self.topic
+        if self.sink.given:
+            address = self.sink.address
+            target = f"{address.dialect}.{address.database}.{self.data_type}"
+        return _legal(f"{source}-{target}" if target else source)
 
     @property
     def shares_topic(self) -> bool:
         """Whether several collections write to one topic, so that a document's `_id` alone is no key."""
         return self.topic is not None and "{coll}" not in self.topic and len(self.names) != 1
 
-    def require_topic(self) -> None:
-        """Raises: ConfigInvalid: neither a topic nor a dry run was asked for."""
-        if self.topic is None and not self.dry_run:
+    def require_target(self) -> None:
+        """Raises: ConfigInvalid: neither a topic nor a dry run was asked for, nor a table for one collection."""
+        if self.sink.given:
+            if self.data_type is None:
+                raise ConfigInvalid(
+                    "--sink needs --data-type, which says how documents lie in tables", hint="see `cdc types`"
+                )
+            if len(self.names) != 1:
+                raise ConfigInvalid("--sink takes one collection", hint="write --collection NAME")
+        elif self.topic is None and not self.dry_run:
             raise ConfigInvalid(
                 "--topic is missing", hint="write --topic NAME, or --dry-run to see the records without Kafka"
             )

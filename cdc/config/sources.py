@@ -93,15 +93,16 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Stated]:
     return stated | {name: _secret(stated[name]) for name in in_files}
 
 
-def from_data_type(name: str, written: str, *, tables: bool) -> dict[str, Stated]:
-    """What a data type says where nobody else does: topic, increment field, and unless `tables` are read collection.
+def from_data_type(name: str, written: str, *, collection: bool, topic: bool) -> dict[str, Stated]:
+    """What a data type says where nobody else does: increment field, with `collection` and `topic` these, too.
 
     `written` is what named it.
     """
     found, origin = data_types.find(name, written), f"data type {name}"
     return {
         setting: Stated(getattr(found, setting), f"the {setting} of {origin}", origin)
-        for setting in ("topic", "increment_field", *(() if tables else ("collection",)))
+        for setting, wanted in (("collection", collection), ("topic", topic), ("increment_field", True))
+        if wanted
     }
 
 

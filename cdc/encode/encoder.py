@@ -23,7 +23,8 @@ from cdc.encode.rows import Rows
 from cdc.errors import Unencodable
 from cdc.events import DOCUMENT_OPERATIONS, Batch, Records, Rejected
 
-_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
+MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
+"""What an event of another shape makes its reader raise."""
 _SMALLEST = 5  # bytes of an empty document
 
 _length = Struct("<i").unpack_from
@@ -61,14 +62,14 @@ class Encoder:
         form = self._form(batch)
         rejected: list[Rejected] = []
         if batch.unread:
-            for raw in _documents(batch.raw):
+            for raw in documents(batch.raw):
                 self._reject(form, rejected, raw, batch.unread)
             return Records(rejected=rejected)
         one = partial(self._one, form, rejected)
         if self._native:
             fits = partial(self._fits, form, rejected, odd=False) if self._refusal else None
             return Records(*form.native(shared=self._shared).columns(batch.raw, one, fits), rejected)
-        return _columns([record for raw in _documents(batch.raw) if (record := one(raw))], rejected)
+        return columns([record for raw in documents(batch.raw) if (record := one(raw))], rejected)
 
     def _one(self, form: Form, rejected: list[Rejected], raw: bytes) -> Record | None:
         try:
@@ -106,7 +107,7 @@ class Encoder:
         return Rows(self._origin, batch.namespace, batch.position.time, dialect=self._dialect)
 
 
-def _columns(made: list[Record], rejected: list[Rejected]) -> Records:
+def columns(made: list[Record], rejected: list[Rejected]) -> Records:
     if not made:
         return Records(rejected=rejected)
     namespaces, operations, keys, values, times_ms, tokens = map(list, zip(*made, strict=True))
@@ -125,7 +126,7 @@ def _quick(form: Form, raw: bytes) -> Record | None:
     try:
         fields = decode(raw)
         record, blanks = form.record(raw, fields)
-    except (*_MISSHAPEN, BSONError, Unencodable):
+    except (*MISSHAPEN, BSONError, Unencodable):
         return None
     return None if loses(raw, fields, record[3], nulls=blanks, start=form.start) else record
 
@@ -134,12 +135,12 @@ def _exact(form: Form, raw: bytes) -> Record:
     fields = form.walk(raw)
     try:
         record, _ = form.record(raw, fields)
-    except _MISSHAPEN as reason:
+    except MISSHAPEN as reason:
         raise unencodable(f"not the shape of a change event: {reason!r}") from reason
     return record
 
 
-def _documents(raw: bytes) -> Iterator[bytes]:
+def documents(raw: bytes) -> Iterator[bytes]:
     """The documents one after another; where a length is broken, all that is left comes as the last."""
     pos = 0
     while pos < len(raw):

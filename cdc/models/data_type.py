@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cdc.models.schema import ExtendedJson
+from cdc.models.table import Table
 
 _MOST = 5
 _LONGEST = 200
@@ -19,6 +20,7 @@ class DataType:
     """A model, the collection of its documents, and the default topic of their records.
 
     `increment_field` grows with every write to a document, `key` tells documents apart; both as MongoDB spells them.
+    `table` says how the documents lie in SQL, where they are to.
     Found by an entry point of the group `cdc.data_types`, whose name is the data type's.
 
     Raises:
@@ -30,6 +32,7 @@ class DataType:
     topic: str
     increment_field: str
     key: str = "_id"
+    table: Table | None = None
 
     def __post_init__(self) -> None:
         fields = {field.alias or name for name, field in self.model.model_fields.items()}

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, AwareDatetime, Field, HttpUrl, ValidationIn
 from cdc.models.data_type import DataType
 from cdc.models.document import Document, ObjectId, Part
 from cdc.models.languages import Language
+from cdc.models.table import BigInteger, Child, Column, DateTime, Double, Id, Json, Table
+from cdc.models.table import Text as Varchar
 
 _AHEAD = timedelta(days=1)
 """How far a publisher's clock, or its calendar day, may be ahead of ours."""
@@ -106,4 +108,41 @@ class Information(Document):
         return time
 
 
-INFORMATION = DataType(model=Information, collection="info", topic="information", increment_field="update_time")
+TABLE = Table(
+    "information",
+    key=(Column("id", Id(200), path="_id"),),
+    columns=(
+        Column("kind", Varchar(20)),
+        Column("title", Varchar(1000), null=False),
+        Column("summary", Varchar()),
+        Column("content", Varchar()),
+        Column("url", Varchar(2000)),
+        Column("source", Varchar(200), null=False),
+        Column("authors", Json(), null=False, default=[]),
+        Column("language", Varchar(35)),
+        Column("instruments", Json(), null=False, default=[]),
+        Column("sentiment", Double()),
+        Column("publish_time", DateTime(), null=False),
+        Column("crawl_time", DateTime()),
+        Column("update_time", DateTime(), null=False),
+        Column("extra", Json()),
+    ),
+    children=(
+        Child("information_tag", "tags", (Column("tag", Varchar(200), path="", null=False),)),
+        Child(
+            "information_attachment",
+            "attachments",
+            (
+                Column("name", Varchar(500), null=False),
+                Column("url", Varchar(2000), null=False),
+                Column("media_type", Varchar(200)),
+                Column("size", BigInteger()),
+                Column("sha256", Varchar(64)),
+            ),
+        ),
+    ),
+)
+
+INFORMATION = DataType(
+    model=Information, collection="info", topic="information", increment_field="update_time", table=TABLE
+)

@@ -25,7 +25,7 @@ def show(settings: Settings) -> Iterator[str]:
 
     Raises: CdcError: after the last line, the first that one of them could not be read for.
     """
-    if settings.name or settings.topic:
+    if settings.named:
         yield _line(store(settings), stores.place(settings))
         return
     found = store(settings).names()
@@ -125,10 +125,10 @@ def _missing(kept: Store) -> ConfigInvalid:
 
 
 def require_named(settings: Settings) -> None:
-    if not settings.name and not settings.topic:
+    if not settings.named:
         raise ConfigInvalid(
             "--name is missing",
-            hint="name the pipeline, or give the --collection or --table and --topic of its watch",
+            hint="name the pipeline, or give what its watch has of --collection, --table, --topic, --sink, --data-type",
         )
 
 

@@ -63,7 +63,8 @@ def words(progress: Progress) -> str:
     if frontier is not None and frontier.loading:
         return loading.words(progress)
     where = frontier.clock.isoformat(sep=" ") if frontier and frontier.clock else "start"
-    return f"lag {progress.lag:.0f} s · at {where} · {progress.records:,} records"
+    counted = f"{progress.records:,} records{loading.counted_beside(progress)}"
+    return f"lag {progress.lag:.0f} s · at {where} · {counted}"
 
 
 def show_cursor() -> None:

@@ -37,7 +37,12 @@ def bar(progress: Progress) -> Table:
 def words(progress: Progress) -> str:
     """How far the load under way is, in one line."""
     load = progress.last_load
-    return f"{_documents(load)} · {_pace(progress)} · {_chunks(load)}"
+    return f"{_documents(load)} · {_pace(progress)} · {_chunks(load)}{counted_beside(progress)}"
+
+
+def counted_beside(progress: Progress) -> str:
+    """What else is counted, behind the rest of a line."""
+    return "".join(f" · {count:,} {word}" for word, count in progress.beside().items())
 
 
 def state(load: Load) -> str:
@@ -69,6 +74,7 @@ def told(progress: Progress) -> Iterator[None]:
                     per_second=round(progress.pace.per_second),
                     seconds_left=None if math.isnan(left) else round(left),
                     chunks=f"{load.chunks_done}/{load.chunks_done + len(load.chunks)}",
+                    **progress.beside(),
                     pipeline=progress.name,
                 )
 

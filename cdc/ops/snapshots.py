@@ -162,10 +162,9 @@ def listed(settings: Settings) -> Iterator[str]:
 
     Raises: CdcError: after the last line, the first that one of them could not be read for.
     """
-    named = settings.name or settings.topic
     chosen = (
         [settings.pipeline_name]
-        if named
+        if settings.named
         else sorted({*stores.store(settings).names(), *pipelines(settings.cursor_dir)})
     )
     failures: list[CdcError] = []

@@ -27,6 +27,8 @@ def store(settings: Settings, name: str | None = None, source: WatchedSource | N
             return _in_mongo(settings, name, source)
         case "kafka":
             return _in_kafka(settings, name, source)
+        case "sql":
+            return _in_sql(settings, name, source)
 
 
 def place(settings: Settings) -> str:
@@ -38,6 +40,8 @@ def place(settings: Settings) -> str:
             return f"MongoDB's {settings.cursor_collection}"
         case "kafka":
             return f"Kafka's topic {settings.cursor_topic!r}"
+        case "sql":
+            return f"{settings.sink.address}"
 
 
 def _in_mongo(settings: Settings, name: str, source: WatchedSource) -> MongoStore:
@@ -73,3 +77,10 @@ def _in_kafka(settings: Settings, name: str, source: WatchedSource) -> KafkaStor
         topic=settings.cursor_topic,
         transactions=transactions,
     )
+
+
+def _in_sql(settings: Settings, name: str, source: WatchedSource) -> Store:
+    from cdc.cursor.sql import SqlStore  # noqa: PLC0415 - SQLAlchemy is loaded where it is asked for
+    from cdc.sql.transaction import Transaction  # noqa: PLC0415
+
+    return SqlStore(settings.cursor_dir, name, source, transaction=Transaction(settings.sink, name))
