@@ -17,6 +17,7 @@ from cdc.attempts import run
 from cdc.config import Settings, find_data_type
 from cdc.cursor.kafka import KafkaStore
 from cdc.cursor.memory import MemoryStore
+from cdc.cursor.standby import Standby
 from cdc.cursor.store import Store
 from cdc.encode import ENCODER, Encoder
 from cdc.encode.dead_letter import letter
@@ -55,7 +56,8 @@ def watch(settings: Settings) -> None:
         kept: Store | None = None
         if not settings.dry_run:
             kept = stores.store(settings)
-            stack.enter_context(kept.held(standby=stop if settings.standby else None))
+            with systemd.standing_by() as begun:
+                stack.enter_context(kept.held(standby=Standby(stop, begun) if settings.standby else None))
             if stop.is_set():
                 return
             if settings.full_amount:
@@ -117,7 +119,7 @@ def _run(settings: Settings, store: CursorStore, stop: threading.Event, kept: St
         stack.enter_context(live.line(progress))
         log.info("watching", pipeline=name, source=str(stores.watched(settings)), topic=settings.topic)
         stack.enter_context(_looked_after(settings, progress))
-        run(parts(settings, store, progress.notify, kept), progress, stop)
+        run(parts(settings, stall.Unhurried(store, progress), progress.notify, kept), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
 
 
