@@ -181,10 +181,11 @@ class KafkaStore(Store):
                 error = message.error()
                 if error is None:
                     yield message
-                elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public code
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public code
+                    if (message.offset() or 0) >= end:
+                        return
+                elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:  # we are of no group
                     raise self._translate(error)
-                elif (message.offset() or 0) >= end:
-                    return
         raise StoreUnreachable(
             f"cursor {self.where} cannot be read: a transaction in the topic stays open", hint="it is tried again"
         )

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,22 +51,39 @@ time_t time(time_t *now) {
     return found.tv_sec;
 }
 
-/* In slices, so that it sees the clock being set; a wait by the other clock passes. */
+/* The next slice of a wait until then, by the real clock, so that it is seen when ours is set; nothing for a time of
+ * another clock. Says whether it is the last one. */
+static int sliced(const struct timespec *until, struct timespec *slice) {
+    struct timespec now;
+    *slice = *until;
+    if (until->tv_sec < LONGEST_UPTIME) return 1;
+    clock_gettime(CLOCK_REALTIME, &now);
+    long long left = (until->tv_sec - now.tv_sec) * (long long)SECOND + until->tv_nsec - now.tv_nsec;
+    if (left < 0) left = 0;
+    syscall(SYS_clock_gettime, CLOCK_REALTIME, slice);
+    long long end = slice->tv_nsec + (left < SLICE ? left : SLICE);
+    slice->tv_sec += end / SECOND;
+    slice->tv_nsec = end % SECOND;
+    return left <= SLICE;
+}
+
 int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex,
                            const struct timespec *restrict until) {
     static int (*wait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
     if (!wait) *(void **)&wait = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
-    if (until->tv_sec < LONGEST_UPTIME) return wait(condition, mutex, until);
     for (;;) {
-        struct timespec now, slice;
-        clock_gettime(CLOCK_REALTIME, &now);
-        long long left = (until->tv_sec - now.tv_sec) * (long long)SECOND + until->tv_nsec - now.tv_nsec;
-        if (left < 0) left = 0;
-        syscall(SYS_clock_gettime, CLOCK_REALTIME, &slice);
-        long long end = slice.tv_nsec + (left < SLICE ? left : SLICE);
-        slice.tv_sec += end / SECOND;
-        slice.tv_nsec = end % SECOND;
-        int how = wait(condition, mutex, &slice);
-        if (how != ETIMEDOUT || left <= SLICE) return how;
+        struct timespec slice;
+        int last = sliced(until, &slice), how = wait(condition, mutex, &slice);
+        if (how != ETIMEDOUT || last) return how;
+    }
+}
+
+int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex, const struct timespec *restrict until) {
+    static int (*wait)(cnd_t *, mtx_t *, const struct timespec *);
+    if (!wait) *(void **)&wait = dlsym(RTLD_NEXT, "cnd_timedwait");
+    for (;;) {
+        struct timespec slice;
+        int last = sliced(until, &slice), how = wait(condition, mutex, &slice);
+        if (how != thrd_timedout || last) return how;
     }
 }

@@ -120,12 +120,13 @@ class Ground:
     def progress(self) -> None:
         """Wait until the saved position has moved on since the last look."""
 
-        def moved() -> Cursor | None:
-            found = self.cursor() if self.child.alive else self._saved
-            return found if found is not None and (found != self._saved or not self.child.alive) else None
+        def moved() -> bool:
+            assert self.child.alive, self.child.text[-3000:]
+            found = self.cursor()
+            return found is not None and found != self._saved
 
-        self._saved = until(moved, seconds=SECONDS, what="a saved position that moves")
-        assert self.child.alive, self.child.text[-3000:]
+        until(moved, seconds=SECONDS, what="a saved position that moves")
+        self.look()
 
     def flow(self, records: int = HANDFUL) -> None:
         """Wait until so many more records are in the topic."""
