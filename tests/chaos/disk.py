@@ -36,9 +36,19 @@ def full(ground: Ground) -> None:
 
 
 def read_only(ground: Ground) -> None:
-    _mount("-o", "remount,ro", str(ground.cursors))
-    _refused(ground)
-    _mount("-o", "remount,rw", str(ground.cursors))
+    """While it watches, which goes on later; a start then names the folder and ends."""
+    folder = str(ground.cursors)
+    _mount("--bind", folder, folder)
+    try:
+        _mount("-o", "remount,bind,ro", folder)
+        _refused(ground)
+        ground.child.kill()
+        child = ground.watch()
+        assert child.wait(SECONDS) == 2, child.text[-3000:]
+        assert f"--cursor-dir: {folder} cannot be written: Read-only file system" in child.text
+    finally:
+        _unmount(ground.cursors)
+    ground.watch()
 
 
 def torn(ground: Ground) -> None:

@@ -95,7 +95,7 @@ FAULTS = [
         prepare=watcher.clocked,
     ),
     Fault("the cursor's disk full", disk.full, times=4, prepare=disk.small),
-    Fault("the cursor's disk read-only", disk.read_only, times=4, prepare=disk.small),
+    Fault("the cursor's disk read-only", disk.read_only, times=4),
     Fault("the cursor torn at each byte", disk.torn, times=1),
     *(
         Fault(
