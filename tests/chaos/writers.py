@@ -151,5 +151,5 @@ def writers(uri: str, database: str) -> Iterator[Log]:
     """They write until the block ends; raises what one of them failed with."""
     log = Log()
     each = [Writer(database, log, number) for number in range(WRITERS)]
-    with at_work([Worker(uri, writer.write, pause=0.003) for writer in each]):
+    with at_work([Worker(uri, writer.write, pause=0.01) for writer in each]):
         yield log
