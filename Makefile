@@ -45,7 +45,7 @@ bench-peers: $(READY) ## Measure Debezium and the MongoDB connector beside it, a
 bench-growth: $(READY) ## Measure ever longer backlogs, and write tests/bench/GROWTH.md
 	$(BIN)/python -m tests.bench.growth
 
-chaos: $(READY) ## Break real servers under a running watcher, and write tests/e2e/RESULTS.md
+chaos: $(READY) ## Break watcher, servers, network, disk and clock, and write tests/e2e/RESULTS.md
 	$(BIN)/python -m tests.chaos
 
 soak: $(READY) ## Half an hour of load, and write tests/e2e/SOAK.md
