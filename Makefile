@@ -9,7 +9,7 @@ PURE := the encoder in Python serves: for the native one, several times faster, 
 PINS := --constraint deploy/constraints.txt --build-constraint deploy/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers check fmt bench bench-peers bench-growth chaos wheel clean
+.PHONY: help demo test servers check fmt bench bench-peers bench-growth chaos soak wheel clean
 
 help: ## List what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +50,11 @@ bench-peers: $(READY) ## Measure Debezium and the MongoDB connector beside it, a
 bench-growth: $(READY) ## Measure ever longer backlogs, and write tests/bench/GROWTH.md
 	$(BIN)/python -m tests.bench.growth
 
-chaos: $(READY) ## Break real servers under a running watcher, and write tests/e2e/RESULTS.md
+chaos: $(READY) ## Break watcher, servers, network, disk and clock, and write tests/e2e/RESULTS.md
 	$(BIN)/python -m tests.chaos
+
+soak: $(READY) ## Half an hour of load, and write tests/e2e/SOAK.md
+	$(BIN)/python -m tests.soak
 
 wheel: $(READY) ## Build a wheel with the native encoder, into dist
 	@PYTHONWARNINGS=ignore $(PIP) wheel --no-deps $(PINS) --wheel-dir dist .

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import FrameType
 
 import structlog
@@ -16,6 +17,7 @@ from cdc import metrics
 from cdc.attempts import run
 from cdc.config import Settings
 from cdc.cursor.memory import MemoryStore
+from cdc.cursor.standby import Standby
 from cdc.cursor.store import Store
 from cdc.encode import ENCODER
 from cdc.errors import Fenced
@@ -45,7 +47,8 @@ def watch(settings: Settings) -> None:
         kept: Store | None = None
         if not settings.dry_run:
             kept = stores.store(settings)
-            stack.enter_context(kept.held(standby=stop if settings.standby else None))
+            with systemd.standing_by() as begun:
+                stack.enter_context(kept.held(standby=Standby(stop, begun) if settings.standby else None))
             if stop.is_set():
                 return
             if settings.full_amount:
@@ -109,7 +112,8 @@ def drive(settings: Settings, made: Callable[[Progress], Parts], stop: threading
         stack.enter_context(live.line(progress))
         log.info("watching", pipeline=name, source=str(stores.watched(settings)), **targets.told(settings))
         stack.enter_context(_looked_after(settings, progress))
-        run(made(progress), progress, stop)
+        plan = made(progress)
+        run(replace(plan, store=stall.Unhurried(plan.store, progress)), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
 
 

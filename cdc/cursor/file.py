@@ -1,12 +1,12 @@
 """Cursors as files: one JSON file for a pipeline."""
 
 import shlex
-import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from cdc.cursor import disk
 from cdc.cursor.cursor import WatchedSource
+from cdc.cursor.standby import Standby
 from cdc.cursor.store import Store
 from cdc.errors import StoreUnreachable
 
@@ -49,7 +49,7 @@ class FileStore(Store):
                 f"cursor {self.path} cannot be {done}: {error.strerror}", hint=f"mend --cursor-dir or {hint}"
             ) from error
 
-    def leased(self, *, standby: threading.Event | None) -> AbstractContextManager[None]:
+    def leased(self, *, standby: Standby | None) -> AbstractContextManager[None]:
         """The lock of the name is all there is: the folder is one machine's."""
         del standby
         return nullcontext()

@@ -1,6 +1,5 @@
 """Cursors in a compacted topic, a record for each pipeline, kept by a transaction: at best with its records."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from cdc.config import KafkaSettings
 from cdc.cursor.cursor import WatchedSource
 from cdc.cursor.owner import Owner
+from cdc.cursor.standby import Standby
 from cdc.cursor.store import Store
 from cdc.errors import CdcError, ConfigInvalid, Fenced, SinkUnreachable, StoreUnreachable
 from cdc.kafka.cluster import Cluster
@@ -45,11 +45,13 @@ class KafkaStore(Store):
         *,
         settings: KafkaSettings,
         topic: str,
+        create: bool,
         transactions: Transactions,
     ) -> None:
         super().__init__(directory, name, source)
         self._settings = settings
         self._topic = topic
+        self._create = create
         self.transactions = transactions
         self._claimed = False
 
@@ -83,7 +85,7 @@ class KafkaStore(Store):
             self._open()
         self._write(None if text is None else text.encode())
 
-    def leased(self, *, standby: threading.Event | None) -> AbstractContextManager[None]:
+    def leased(self, *, standby: Standby | None) -> AbstractContextManager[None]:
         if standby is not None:
             raise ConfigInvalid(
                 "--standby: a cursor in Kafka knows no lease, the last one to start has it",
@@ -135,13 +137,22 @@ class KafkaStore(Store):
         """Find or make the topic, and have a producer that fences out the ones before."""
         found = self._cluster.describe(self._topic)
         if found is None:
-            self._cluster.create(self._topic, partitions=1, config=COMPACTED)
+            self._make()
         elif "compact" not in found.get("cleanup.policy", "compact"):
             raise ConfigInvalid(
                 f"--cursor-topic: {self._topic!r} is not compacted, and would forget cursors in time",
                 hint="set its cleanup.policy to compact, or name another topic",
             )
         self.transactions.open()
+
+    def _make(self) -> None:
+        if not self._create:
+            raise ConfigInvalid(
+                f"--cursor-topic: {self._topic!r} does not exist, and --no-create-topics is set",
+                hint=f"kafka-topics.sh --bootstrap-server {self._settings.bootstrap_servers} --create "
+                f"--topic {self._topic} --partitions 1 --config cleanup.policy=compact",
+            )
+        self._cluster.create(self._topic, partitions=1, config=COMPACTED)
 
     def _last(self) -> Message | None:
         last = None
@@ -170,10 +181,11 @@ class KafkaStore(Store):
                 error = message.error()
                 if error is None:
                     yield message
-                elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public code
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public code
+                    if (message.offset() or 0) >= end:
+                        return
+                elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:  # we are of no group
                     raise self._translate(error)
-                elif (message.offset() or 0) >= end:
-                    return
         raise StoreUnreachable(
             f"cursor {self.where} cannot be read: a transaction in the topic stays open", hint="it is tried again"
         )

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from io import FileIO
 from pathlib import Path
 
 from cdc.cursor.owner import Owner
-from cdc.cursor.standby import came
+from cdc.cursor.standby import Standby
 from cdc.errors import ConfigInvalid, Fenced
 
 TRIES, PAUSE = 2, 0.01
@@ -43,10 +42,10 @@ class Lock:
             return None
 
     @contextmanager
-    def held(self, *, standby: threading.Event | None = None) -> Iterator[None]:
+    def held(self, *, standby: Standby | None = None) -> Iterator[None]:
         """Until the block ends, or the process does; raises `Fenced` where another process has it.
 
-        With `standby` it is waited for, until that is set: the block then has no lock.
+        With `standby` it is waited for, until that is over: the block then has no lock.
         """
         folder = self._path.parent
         try:
@@ -58,7 +57,7 @@ class Lock:
             ) from error
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
             locked = partial(_locked_by, file)
-            if standby is None or came(locked, standby, seconds=STANDBY_SECONDS, pipeline=self._name):
+            if standby is None or standby.came(locked, seconds=STANDBY_SECONDS, pipeline=self._name):
                 self._claim(file)
             yield
 

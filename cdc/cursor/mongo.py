@@ -16,7 +16,7 @@ from pymongo.write_concern import WriteConcern
 from cdc.beside import beside
 from cdc.cursor.cursor import WatchedSource
 from cdc.cursor.owner import Owner
-from cdc.cursor.standby import came
+from cdc.cursor.standby import Standby
 from cdc.cursor.store import Store
 from cdc.errors import CdcError, Fenced
 
@@ -93,7 +93,7 @@ class MongoStore(Store):
         return super().holder or self._holder()
 
     @contextmanager
-    def leased(self, *, standby: threading.Event | None) -> Iterator[None]:
+    def leased(self, *, standby: Standby | None) -> Iterator[None]:
         if standby is None:
             if (owner := self._take()) is not None:
                 raise Fenced(
@@ -101,7 +101,7 @@ class MongoStore(Store):
                     hint="stop that one first, give this pipeline a --name of its own, or wait with --standby; the "
                     f"lease of one that died ends after {LEASE_SECONDS} s",
                 )
-        elif not came(self._take, standby, seconds=STANDBY_SECONDS, pipeline=self.name):
+        elif not standby.came(self._take, seconds=STANDBY_SECONDS, pipeline=self.name):
             yield
             return
         try:

@@ -1,6 +1,5 @@
 """Where cursors are kept, behind one face: a folder, a collection, a compacted topic."""
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,6 +11,7 @@ from cdc.cursor import disk
 from cdc.cursor.cursor import Cursor, WatchedSource
 from cdc.cursor.lock import Lock
 from cdc.cursor.requests import Requests
+from cdc.cursor.standby import Standby
 from cdc.errors import CursorCorrupt, Fenced
 from cdc.events import Position
 from cdc.metrics import timed
@@ -87,10 +87,10 @@ class Store(ABC):
         return self._lock.holder
 
     @contextmanager
-    def held(self, *, standby: threading.Event | None = None) -> Iterator[None]:
+    def held(self, *, standby: Standby | None = None) -> Iterator[None]:
         """Own the name until the block ends, or the process does.
 
-        With `standby`, wait while another process has it, or until that is set: the block then owns nothing.
+        With `standby`, wait while another process has it, or until that is over: the block then owns nothing.
 
         Raises: Fenced: another process owns it.
         """
@@ -98,7 +98,7 @@ class Store(ABC):
             yield
 
     @abstractmethod
-    def leased(self, *, standby: threading.Event | None) -> AbstractContextManager[None]:
+    def leased(self, *, standby: Standby | None) -> AbstractContextManager[None]:
         """Own the cursor among all machines, where that can be had."""
 
     def _parsed(self, text: bytes | None) -> Cursor | None:
@@ -120,5 +120,5 @@ class Store(ABC):
         return f"`cdc cursor reset --name {self.name} {self.options}`"
 
 
-def _over(standby: threading.Event | None) -> bool:
-    return standby is not None and standby.is_set()
+def _over(standby: Standby | None) -> bool:
+    return standby is not None and standby.over.is_set()

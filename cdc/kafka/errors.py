@@ -55,13 +55,18 @@ def translate(error: KafkaError, *, hosts: str, topic: str | None = None) -> Cdc
         )
     if code in REJECTED:
         return Unencodable(f"{what}: the broker refuses a record ({error.name()})", hint="set --dead-letter-topic")
-    if code in LOGIN or code in DENIED:
+    if refused(error):
         return _denied(error, what)
     if code in MISFIT:
         return ConfigInvalid(f"{what}: {error.str()}", hint="mend the kafka settings; `cdc config show` prints them")
     if code in FENCED:
         return Fenced(f"{what}: another producer took over ({error.name()})", hint=ONE_INSTANCE)
     return _unreachable(error, what)
+
+
+def refused(error: KafkaError) -> bool:
+    """Whether the broker knows us and says no."""
+    return error.code() in LOGIN or error.code() in DENIED
 
 
 def telling(error: KafkaError) -> bool:
@@ -75,10 +80,10 @@ def _denied(error: KafkaError, what: str) -> AccessDenied:
             f"{what} refuses the login ({error.name()})",
             hint="mend kafka.sasl_username, kafka.sasl_password, kafka.sasl_mechanism or kafka.security_protocol",
         )
-    return AccessDenied(
-        f"{what} refuses access ({error.name()})",
-        hint="grant its user Write and Describe on the topic, and Create where it is to be made",
-    )
+    grant = "Write and Describe on the topic, and Create where it is to be made; Read, too, where it holds cursors"
+    if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        grant = "Write on the transactional id, which is the pipeline's name"
+    return AccessDenied(f"{what} refuses access ({error.name()})", hint=f"grant its user {grant}")
 
 
 def _unreachable(error: KafkaError, what: str) -> SinkUnreachable:

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from cdc.config import KafkaSettings
 from cdc.errors import CdcError, Fenced, SinkUnreachable
-from cdc.kafka.errors import ONE_INSTANCE, translate
+from cdc.kafka.errors import ONE_INSTANCE, refused, translate
 from cdc.metrics import timed
 
 log = structlog.get_logger("cdc")
@@ -111,6 +111,8 @@ class Transactions:
 
         A fatal error may hide its cause, and is most often that another producer has the name.
         """
+        if refused(error):
+            return translate(error, hosts=hosts, topic=topic)
         if error.txn_requires_abort():
             return SinkUnreachable(
                 f"Kafka at {hosts} undid a transaction ({error.name()})",

@@ -15,7 +15,9 @@ import structlog
 
 from cdc.beside import beside
 from cdc.errors import ExitCode
+from cdc.events import Position
 from cdc.ops import live
+from cdc.pipeline import CursorStore
 from cdc.progress import Progress
 
 log = structlog.get_logger("cdc")
@@ -23,6 +25,9 @@ log = structlog.get_logger("cdc")
 LOOK_SECONDS = 1.0
 TELL_SECONDS = 2.0
 """How long the last line may take: the loop may be one that waits for who reads the log."""
+
+STORE_SECONDS = 120.0
+"""More than a store takes: a transaction's coordinator and its end have half a minute each, a majority ten seconds."""
 
 DEPTH = 30
 """Most functions that are named, the innermost."""
@@ -48,6 +53,22 @@ class Standstill:
         else:
             self._turned, self.seconds = turned, 0.0
         return self.seconds
+
+
+class Unhurried:
+    """A cursor store that may take its time: it waits for others, but never for longer than its own limits."""
+
+    def __init__(self, store: CursorStore, progress: Progress) -> None:
+        self._store = store
+        self._progress = progress
+
+    def load(self) -> Position | None:
+        self._progress.rests(STORE_SECONDS)
+        return self._store.load()
+
+    def save(self, position: Position) -> None:
+        self._progress.rests(STORE_SECONDS)
+        self._store.save(position)
 
 
 @contextmanager

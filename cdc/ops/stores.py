@@ -75,6 +75,7 @@ def _in_kafka(settings: Settings, name: str, source: WatchedSource) -> KafkaStor
         source,
         settings=settings.kafka,
         topic=settings.cursor_topic,
+        create=settings.create_topics,
         transactions=transactions,
     )
 

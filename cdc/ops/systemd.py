@@ -7,8 +7,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import structlog
 
@@ -25,15 +26,17 @@ SEND_SECONDS = 1.0
 STATUS_LENGTH = 200
 
 
+Tell = Callable[[str], None]
+
+
 @contextmanager
 def told(progress: Progress, stop: threading.Event, environ: Mapping[str, str] = os.environ) -> Iterator[None]:
     """Tell it, until `stop` is set or the block ends; nothing where systemd does not ask for it."""
-    if not (address := environ.get("NOTIFY_SOCKET")):
-        yield
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.settimeout(SEND_SECONDS)
-        unit = Unit(progress, notify, address, beat(environ))
+    with _listening(environ) as send:
+        if send is None:
+            yield
+            return
+        unit = Unit(progress, send, beat(environ))
 
         def tell(over: threading.Event) -> None:
             while not over.wait(LOOK_SECONDS) and not stop.is_set():
@@ -44,13 +47,52 @@ def told(progress: Progress, stop: threading.Event, environ: Mapping[str, str] =
             yield
 
 
+@contextmanager
+def standing_by(environ: Mapping[str, str] = os.environ) -> Iterator[Tell]:
+    """Gives what tells it, of who has the turn, that this process is ready to take over, and from then on lives.
+
+    To wait is all that a standby does, so it is started; it lives until the block ends.
+    """
+    with _listening(environ) as send, ExitStack() as waiting:
+        every = beat(environ)
+
+        def live(over: threading.Event) -> None:
+            while send is not None and every is not None and not over.wait(every):
+                send("WATCHDOG=1")
+
+        def begun(holder: str) -> None:
+            if send is not None:
+                send("READY=1")
+                send(f"STATUS=standing by: {holder} has it"[:STATUS_LENGTH])
+                waiting.enter_context(beside(live, name="systemd"))
+
+        yield begun
+
+
+@contextmanager
+def _listening(environ: Mapping[str, str]) -> Iterator[Tell | None]:
+    """What sends to it; None where it does not listen."""
+    if not (address := environ.get("NOTIFY_SOCKET")):
+        yield None
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.settimeout(SEND_SECONDS)
+        yield partial(_send, notify, f"\0{address[1:]}" if address.startswith("@") else address)
+
+
+def _send(notify: socket.socket, address: str, state: str) -> None:
+    try:
+        notify.sendto(state.encode(), address)
+    except OSError as error:
+        log.debug("systemd was not told", state=state, error=error.strerror)
+
+
 class Unit:
     """Says of the progress what has yet to be said. `beat` is how often it is to say that it lives, in seconds."""
 
-    def __init__(self, progress: Progress, notify: socket.socket, address: str, beat: float | None) -> None:
+    def __init__(self, progress: Progress, send: Tell, beat: float | None) -> None:
         self._progress = progress
-        self._notify = notify
-        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._send = send
         self._beat = beat
         self._beaten = time.monotonic()
         self._standstill = Standstill(progress)
@@ -77,12 +119,6 @@ class Unit:
 
     def _words(self) -> str:
         return " ".join(live.words(self._progress).split())[:STATUS_LENGTH]
-
-    def _send(self, state: str) -> None:
-        try:
-            self._notify.sendto(state.encode(), self._address)
-        except OSError as error:
-            log.debug("systemd was not told", state=state, error=error.strerror)
 
 
 def beat(environ: Mapping[str, str]) -> float | None:

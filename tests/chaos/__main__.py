@@ -5,97 +5,68 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from cdc.local import stack
-from tests.bench import machine
+from tests.chaos import results
 from tests.chaos.checks import Outcome
 from tests.chaos.faults import FAULTS, Fault
-from tests.chaos.ground import run
-
-FILE = Path(__file__).parents[1] / "e2e" / "RESULTS.md"
-
-TEXT = """\
-# What `{command}` broke, and what came of it
-
-Written by the command itself on {date}. {machine}.
-
-Each run: four writers with inserts, updates, replaces, deletes, updates of several documents and transactions, and
-their log of what a majority confirmed; a watcher; the fault; then rest, and every document and every record compared.
-*Lost*: operations of the log that the topic has not. *Doubled*: records of a change beside the first, as a consumer of
-what is committed sees them. *Unlike*: documents whose last record is not the collection's. *Disordered*: records of a
-key that do not come in the order of their times.
-
-| fault | times | operations | records | lost | doubled | unlike | disordered | seconds a run |
-|---|---|---|---|---|---|---|---|---|
-{rows}
-"""
+from tests.chaos.ground import CannotRun, run
+from tests.chaos.results import Row
+from tests.chaos.servers import Kind, Servers, served
 
 
 def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    chosen = [fault for fault in FAULTS if not arguments.only or any(word in fault.name for word in arguments.only)]
-    rows, failed = [], False
+    words = arguments.only
+    chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    failed = False
     with tempfile.TemporaryDirectory(prefix="cdc-chaos-") as name:
-        for three in (False, True):
-            faults = [fault for fault in chosen if fault.three is three]
-            if faults:
-                found, bad = _all(Path(name) / str(three), faults, three=three, part=arguments.part)
-                rows += found
-                failed |= bad
-    text = TEXT.format(
-        command="make chaos" if arguments.part == 1 else f"python -m tests.chaos --part {arguments.part}",
-        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        machine=machine.machine(),
-        rows="\n".join(rows),
-    )
-    print(text)  # noqa: T201 - its answer
-    if not arguments.only:
-        FILE.write_text(text)
+        for kind in Kind:
+            faults = [fault for fault in chosen if fault.kind is kind]
+            if not faults:
+                continue
+            folder = Path(name) / kind.value
+            with ExitStack() as over:
+                over.callback(stack.reset, folder)
+                servers = over.enter_context(served(kind, partial(stack.up, folder)))
+                for fault in faults:
+                    row = _done(servers, folder / f"runs-{FAULTS.index(fault)}", fault, arguments.part)
+                    failed |= bool(row.wrong)
+                    results.keep(row, [each.name for each in FAULTS])
+                    _tell(row.line)
     return int(failed)
 
 
-def _all(folder: Path, faults: Sequence[Fault], *, three: bool, part: float) -> tuple[list[str], bool]:
-    nodes = 3 if three else 1
-    rows, failed = [], False
-    servers = stack.up(folder, mongo_nodes=nodes, brokers=nodes)
-    try:
-        for fault in faults:
-            outcomes, began = [], time.monotonic()
-            times = max(1, round(fault.times * part))
-            for number in range(times):
-                try:
-                    outcome = run(servers, folder / f"{FAULTS.index(fault)}-{number}", fault)
-                except AssertionError as error:
-                    failed = True
-                    _tell(f"{fault.name}, run {number + 1}: {error}")
-                    servers.start()
-                    continue
-                outcomes.append(outcome)
-                wrong = outcome.failures(exactly_once=fault.exactly_once)
-                failed |= bool(wrong)
-                _tell(f"{fault.name}, run {number + 1} of {times}: {outcome} {', '.join(wrong) or 'as it must be'}")
-            rows.append(_row(fault, times, outcomes, (time.monotonic() - began) / times))
-    finally:
-        stack.reset(folder)
-    return rows, failed
-
-
-def _row(fault: Fault, times: int, outcomes: Sequence[Outcome], seconds: float) -> str:
-    def total(name: str) -> str:
-        return f"{sum(getattr(outcome, name) for outcome in outcomes):,}"
-
-    done = f"{len(outcomes) * fault.many:,}" + ("" if len(outcomes) == times else f" of {times * fault.many:,}")
-    names = ("operations", "records", "lost", "doubled", "differing", "disordered")
-    return f"| {fault.name} | {done} | {' | '.join(map(total, names))} | {seconds:.0f} |"
+def _done(servers: Servers, folder: Path, fault: Fault, part: float) -> Row:
+    outcome, wrong, began = Outcome(), [], time.monotonic()
+    left = max(1, round(fault.times * part))
+    runs = min(fault.runs, left)
+    for number in range(runs):
+        times = left // (runs - number)
+        left -= times
+        try:
+            found = run(servers, folder / str(number), [fault] * times)
+        except CannotRun as lacking:
+            return Row(fault.name, outcome, lacking=str(lacking))
+        except AssertionError as error:
+            _tell(f"{fault.name}, run {number + 1}: {error}")
+            wrong.append("a run did not come to rest")
+            servers.stack.start()
+            servers.mend()
+            continue
+        outcome += found
+        wrong += found.failures(exactly_once=fault.exactly_once)
+        _tell(f"{fault.name}, run {number + 1} of {runs}: {found}")
+    return Row(fault.name, outcome, time.monotonic() - began, tuple(wrong))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("only", nargs="*", help="words of the faults to do; then no file is written")
+    parser.add_argument("only", nargs="*", help="words of the faults to do")
     parser.add_argument("--part", type=float, default=1.0, help="do each fault so often, of what is meant (default: 1)")
     return parser.parse_args()
 

@@ -1,200 +1,143 @@
-"""What is done to a running watcher and to its servers."""
+"""What is done to a running watcher, to its servers, and to what lies between, and how often."""
 
-import random
-import threading
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
-from pymongo import MongoClient
-from pymongo.errors import ConnectionFailure
+from tests.chaos import disk, kafka, mongo, network, watcher
+from tests.chaos.ground import Ground
+from tests.chaos.servers import Kind
 
-from cdc.local.mongod import Mongod
-from tests.chaos.ground import SECONDS, Ground
-from tests.chaos.writers import Document
-from tests.support.proxy import Proxy, Torn
-from tests.support.suspending import suspended
-from tests.support.waiting import until
-
-EXACTLY_ONCE = ("--guarantee", "exactly-once")
-KILLS = 10
-"""In one run of that fault."""
-
-OUTAGE_SECONDS = 10.0
-LARGE = 1000
-"""Bytes of a message that has more than a heartbeat in it."""
-
-_pause = threading.Event().wait
+EXACTLY_ONCE = {"guarantee": "exactly-once"}
+STANDBY = {"cursor_store": "mongo", "standby": "true"}
+POLICIES = ("fail", "resnapshot", "skip-to-now")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Done `times` to servers in threes where it needs `three` of them; each counts as so `many`.
+    """Done `times`, several in a run; `prepare` is done before the watcher is first started.
 
-    `elsewhere` is whether the suite has a test of its own for it.
+    `suite` is whether it is done once in the suite, too.
     """
 
     name: str
     do: Callable[[Ground], None]
     times: int = 10
-    many: int = 1
-    more: tuple[str, ...] = ()
-    three: bool = False
-    proxy: bool = False
-    elsewhere: bool = False
+    runs: int = 1
+    kind: Kind = Kind.ONE
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Ground], None] | None = None
+    network: bool = False
+    suite: bool = False
 
     @property
     def exactly_once(self) -> bool:
-        return "exactly-once" in self.more
+        return self.settings.get("guarantee") == "exactly-once"
 
 
-def killed(ground: Ground) -> None:
-    """SIGKILL, at a random moment each time."""
-    for _ in range(KILLS):
-        _pause(random.random() * 1.5)
-        ground.child.kill()
-        ground.watch()
-    ground.flow()
+def _networks() -> list[Fault]:
+    ways = [
+        ("MongoDB", network.MONGO, {}),
+        ("Kafka", network.KAFKA, network.HANGS),
+        ("Kafka", network.KAFKA, network.HANGS | EXACTLY_ONCE),
+    ]
+    kinds = [
+        ("cut", network.cut),
+        ("delayed by 500 ms", network.delayed),
+        ("reset in the middle of a message", network.reset),
+        ("half open", network.half_open),
+    ]
+    return [
+        Fault(f"the network to {server} {what}{_once(settings)}", partial(do, way), settings=settings, network=True)
+        for server, way, settings in ways
+        for what, do in kinds
+    ]
 
 
-def replaced(ground: Ground) -> None:
-    """Stopped for longer than the lease or the transaction lives, while another instance takes over."""
-    first = ground.child
-    with suspended(first.process):
-        second = ground.watch("elsewhere")
-        until(lambda: "watching" in second.text or not second.alive, seconds=SECONDS, what="a second instance")
-        ground.flow()
-    until(lambda: not first.alive, seconds=SECONDS, what="the first one's end")
-    assert first.process.returncode == 6, first.text[-3000:]
-    assert "taken over by pid" in first.text
+def _once(settings: Mapping[str, Any]) -> str:
+    return ", exactly once" if "guarantee" in settings else ""
 
 
-def slept(ground: Ground) -> None:
-    """Stopped for longer than a transaction lives, and nobody took over."""
-    with suspended(ground.child.process):
-        _pause(OUTAGE_SECONDS + 5)
-
-
-def primary_killed(ground: Ground) -> None:
-    primary = _primary(ground)
-    primary.kill()
-    ground.flow(50)
-    primary.start()
-
-
-def stepped_down(ground: Ground) -> None:
-    with suppress(ConnectionFailure):  # it hangs up on everyone
-        _primary(ground).run({"replSetStepDown": 5, "force": True})
-
-
-def rolled_back(ground: Ground) -> None:
-    """The primary is cut off with writes that only it has, another one is elected, and it comes back."""
-    primary = _primary(ground)
-    with ExitStack() as asleep:
-        for node in ground.stack.mongo:
-            if node is not primary:
-                asleep.enter_context(suspended(node))
-        with MongoClient[Document](primary.uri, w=1) as client:
-            client[ground.database].info.insert_many([{"_id": f"lost-{number}", "w": 0} for number in range(100)])
-        with suspended(primary):
-            asleep.close()
-            until(lambda: _primary(ground, less=primary), seconds=SECONDS, what="another primary")
-            ground.flow(50)
-
-
-def leader_killed(ground: Ground) -> None:
-    broker = random.choice(ground.stack.brokers)
-    broker.kill()
-    ground.flow(50)
-    broker.start()
-
-
-def brokers_stopped(ground: Ground) -> None:
-    for broker in ground.stack.brokers:
-        broker.kill()
-    _pause(OUTAGE_SECONDS)
-    for broker in ground.stack.brokers:
-        broker.launch()
-    for broker in ground.stack.brokers:
-        broker.wait()
-
-
-def broker_slow(ground: Ground) -> None:
-    """It answers late, again and again."""
-    for _ in range(5):
-        with suspended(ground.stack.brokers[0]):
-            _pause(1)
-        _pause(0.3)
-
-
-def network_cut(ground: Ground) -> None:
-    _proxy(ground).cut()
-
-
-def network_delayed(ground: Ground) -> None:
-    proxy = _proxy(ground)
-    proxy.spoil = _late
-    _pause(5)
-    proxy.spoil = bytes
-
-
-def network_reset(ground: Ground) -> None:
-    """In the middle of a message."""
-    proxy = _proxy(ground)
-    proxy.spoil = partial(_torn, proxy)
-    until(lambda: proxy.spoil is bytes, seconds=SECONDS, what="a torn message")
-
-
-def network_half_open(ground: Ground) -> None:
-    """What is sent goes nowhere, and nobody says so."""
-    with _proxy(ground).silent():
-        _pause(OUTAGE_SECONDS)
-
+KILLS = Fault("SIGKILL of the watcher", watcher.killed, times=200, runs=4, prepare=watcher.loading)
 
 FAULTS = [
-    Fault("SIGKILL of the watcher", killed, times=20, many=KILLS, elsewhere=True),
-    Fault("SIGKILL of the watcher, exactly once", killed, times=10, many=KILLS, more=EXACTLY_ONCE, elsewhere=True),
-    Fault("asleep, another instance takes over", replaced, more=("--cursor-store", "mongo", "--standby")),
-    Fault("asleep, another instance takes over, exactly once", replaced, more=EXACTLY_ONCE, elsewhere=True),
-    Fault("asleep, nobody takes over, exactly once", slept, more=EXACTLY_ONCE, elsewhere=True),
-    Fault("the primary killed", primary_killed, three=True),
-    Fault("the primary stepped down", stepped_down, three=True),
-    Fault("the primary cut off and rolled back", rolled_back, three=True),
-    Fault("a broker of three killed", leader_killed, three=True),
-    Fault("a broker of three killed, exactly once", leader_killed, three=True, more=EXACTLY_ONCE),
-    Fault("all brokers stopped", brokers_stopped, elsewhere=True),
-    Fault("all brokers stopped, exactly once", brokers_stopped, more=EXACTLY_ONCE),
-    Fault("a broker that answers slowly", broker_slow),
-    Fault("the network cut", network_cut, proxy=True),
-    Fault("the network delayed by 500 ms", network_delayed, proxy=True),
-    Fault("a connection reset in the middle of a message", network_reset, proxy=True),
-    Fault("a connection half open", network_half_open, proxy=True),
+    KILLS,
+    Fault(
+        "SIGKILL of the watcher, exactly once",
+        watcher.killed,
+        times=100,
+        runs=2,
+        settings=EXACTLY_ONCE,
+        prepare=watcher.loading,
+    ),
+    Fault("asleep, another instance takes over", watcher.replaced, runs=2, settings=STANDBY),
+    Fault(
+        "asleep, another instance takes over, exactly once",
+        watcher.replaced,
+        runs=2,
+        settings=EXACTLY_ONCE,
+        prepare=watcher.hasty,
+    ),
+    Fault(
+        "asleep, nobody takes over, exactly once",
+        watcher.slept,
+        runs=2,
+        settings=EXACTLY_ONCE,
+        prepare=watcher.hasty,
+    ),
+    Fault("the clock set on, back and right again", watcher.clock_set, times=4, prepare=watcher.clocked),
+    Fault(
+        "the clock set on, back and right again, exactly once",
+        watcher.clock_set,
+        times=4,
+        settings=EXACTLY_ONCE,
+        prepare=watcher.clocked,
+    ),
+    Fault("the cursor's disk full", disk.full, times=4, prepare=disk.small),
+    Fault("the cursor's disk read-only", disk.read_only, times=4),
+    Fault("the cursor torn at each byte", disk.torn, times=1),
+    *(
+        Fault(
+            f"the collection dropped while stopped, {policy}",
+            mongo.dropped,
+            times=4,
+            settings={"on_history_lost": policy},
+        )
+        for policy in POLICIES
+    ),
+    *(
+        Fault(
+            f"the oplog rolled over while stopped, {policy}",
+            mongo.history_lost,
+            times=4,
+            kind=Kind.FORGETFUL,
+            settings={"on_history_lost": policy},
+        )
+        for policy in POLICIES
+    ),
+    Fault("the primary killed", mongo.primary_killed, runs=2, kind=Kind.THREE, suite=True),
+    Fault("the primary stepped down", mongo.stepped_down, runs=2, kind=Kind.THREE, suite=True),
+    Fault("the primary cut off and rolled back", mongo.rolled_back, runs=2, kind=Kind.THREE, suite=True),
+    Fault("a leader of three brokers killed", kafka.leader_killed, runs=2, kind=Kind.THREE, suite=True),
+    Fault(
+        "a leader of three brokers killed, exactly once",
+        kafka.leader_killed,
+        runs=2,
+        kind=Kind.THREE,
+        settings=EXACTLY_ONCE,
+        suite=True,
+    ),
+    Fault("a topic's leader moved", kafka.leader_moved, runs=2, kind=Kind.THREE),
+    Fault("a topic's leader moved, exactly once", kafka.leader_moved, runs=2, kind=Kind.THREE, settings=EXACTLY_ONCE),
+    Fault("all brokers stopped for 60 s", kafka.brokers_stopped, runs=2),
+    Fault("all brokers stopped for 60 s, exactly once", kafka.brokers_stopped, runs=2, settings=EXACTLY_ONCE),
+    Fault("a broker that answers slowly", kafka.broker_slow, settings=kafka.IMPATIENT),
+    Fault(
+        "a broker that answers slowly, exactly once",
+        kafka.broker_slow,
+        settings=EXACTLY_ONCE | kafka.IMPATIENT,
+        suite=True,
+    ),
+    *_networks(),
 ]
-
-
-def _proxy(ground: Ground) -> Proxy:
-    assert ground.proxy is not None
-    return ground.proxy
-
-
-def _late(message: bytes) -> bytes:
-    _pause(0.5)
-    return message
-
-
-def _torn(proxy: Proxy, message: bytes) -> bytes:
-    if len(message) < LARGE:
-        return message
-    proxy.spoil = bytes
-    raise Torn(message[: len(message) // 2])
-
-
-def _primary(ground: Ground, less: Mongod | None = None) -> Mongod:
-    def found() -> Mongod | None:
-        nodes = [node for node in ground.stack.mongo if node is not less and node.running]
-        return next((node for node in nodes if node.hello().get("isWritablePrimary")), None)
-
-    primary = until(found, seconds=SECONDS, what="a primary")
-    assert primary is not None
-    return primary

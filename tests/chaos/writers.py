@@ -3,7 +3,7 @@
 import random
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from tests.support.at_work import Client, Worker, at_work
 
 WRITERS, KEYS = 4, 100
 MAJORITY = WriteConcern("majority", wtimeout=60_000)
+PASSING = frozenset({64, 91, 189, 11602})
 Document = dict[str, Any]
 Write = tuple[int, int]
 """A document's `_id`, and the mark that the write left in it."""
@@ -23,16 +24,20 @@ Write = tuple[int, int]
 
 @dataclass
 class Log:
-    """What a majority confirmed: the marks that writes left, and of deletes the mark of the document they took.
+    """What a majority confirmed: the marks that writes left, and of deletes, by the document they took, their own.
 
-    A load reads what there was before the watcher took its position: `forget` that.
+    What the watcher cannot have seen is left out: `forget` it, or `lose` it, while all are quiet. `renewed` are the
+    documents that were written since.
     """
 
     written: set[Write] = field(default_factory=set)
-    deleted: set[Write] = field(default_factory=set)
+    deleted: dict[Write, int] = field(default_factory=dict)
+    renewed: set[int] = field(default_factory=set)
     _since: int = 0
+    _lost: range = range(0)
     _count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _writing: list[threading.Lock] = field(default_factory=lambda: [threading.Lock() for _ in range(WRITERS)])
 
     def mark(self) -> int:
         with self._lock:
@@ -42,15 +47,36 @@ class Log:
     def write(self, key: int, mark: int) -> None:
         if mark > self._since:
             self.written.add((key, mark))
+            self.renewed.add(key)
 
     def delete(self, key: int, mark: int, found: int) -> None:
         if mark > self._since:
-            self.deleted.add((key, found))
+            self.renewed.add(key)
+            if found not in self._lost:
+                self.deleted[key, found] = mark
 
-    def forget(self) -> None:
-        """What was begun before now."""
+    def lose(self, begun: int) -> None:
+        """What was begun after that mark is unknown to the watcher for good: by a delete it cannot know what went."""
+        self.forget(begun)
+        self._lost = range(begun + 1, self._since + 1)
+
+    def forget(self, begun: int = 0) -> None:
+        """What was begun after that mark, up to now."""
         self._since = self.mark()
-        self.written, self.deleted = set(), set()
+        self.written = {write for write in self.written if write[1] <= begun}
+        self.deleted = {write: mark for write, mark in self.deleted.items() if mark <= begun}
+        self.renewed = set()
+
+    def writing(self, number: int) -> threading.Lock:
+        return self._writing[number]
+
+    @contextmanager
+    def hush(self) -> Iterator[int]:
+        """Nobody writes until the block ends; gives the last mark."""
+        with ExitStack() as quiet:
+            for lock in self._writing:
+                quiet.enter_context(lock)
+            yield self.mark()
 
     @property
     def operations(self) -> int:
@@ -61,33 +87,38 @@ class Writer:
     """Writes to documents of its own; what fails is not logged, since nobody knows whether it was done."""
 
     def __init__(self, database: str, log: Log, number: int) -> None:
-        self._database, self._log = database, log
+        self._database, self._log, self._number = database, log, number
         self._random = random.Random(number)
         self._first = number * KEYS
 
     def write(self, client: Client) -> None:
+        with self._log.writing(self._number):
+            try:
+                self._write(client)
+            except (ConnectionFailure, WriteConcernError):
+                return
+            except OperationFailure as error:
+                if not _passing(error):
+                    raise
+
+    def _write(self, client: Client) -> None:
         info = client[self._database].get_collection("info", write_concern=MAJORITY)
         key, mark = self._first + self._random.randrange(KEYS), self._log.mark()
-        try:
-            match self._random.randrange(10):
-                case 0:
-                    self._delete(info, key, mark)
-                case 1:
-                    self._many(info, mark)
-                case 2:
-                    with client.start_session() as session:
-                        session.with_transaction(lambda within: self._together(info, within), write_concern=MAJORITY)
-                case 3 | 4:
-                    info.replace_one({"_id": key}, {"w": mark, "text": "x" * self._random.randrange(500)}, upsert=True)
-                    self._log.write(key, mark)
-                case _:
-                    info.update_one({"_id": key}, {"$set": {"w": mark}, "$push": {"tags": mark}}, upsert=True)
-                    self._log.write(key, mark)
-        except (ConnectionFailure, WriteConcernError):
-            return
-        except OperationFailure as error:
-            if not _passing(error):
-                raise
+        match self._random.randrange(10):
+            case 0:
+                self._delete(info, key, mark)
+            case 1:
+                self._many(info, mark)
+            case 2:
+                with client.start_session() as session:
+                    session.with_transaction(lambda within: self._together(info, within), write_concern=MAJORITY)
+            case 3 | 4:
+                info.replace_one({"_id": key}, {"w": mark, "text": "x" * self._random.randrange(500)}, upsert=True)
+                self._log.write(key, mark)
+            case _:
+                change = {"$set": {"w": mark}, "$push": {"tags": {"$each": [mark], "$slice": -20}}}
+                info.update_one({"_id": key}, change, upsert=True)
+                self._log.write(key, mark)
 
     def _delete(self, info: Collection[Document], key: int, mark: int) -> None:
         found = info.find_one_and_delete({"_id": key})
@@ -112,7 +143,7 @@ class Writer:
 def _passing(error: PyMongoError) -> bool:
     """Elections, conflicts and the like."""
     labels = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
-    return any(error.has_error_label(label) for label in labels) or getattr(error, "code", None) in {64, 11602, 91, 189}
+    return any(error.has_error_label(label) for label in labels) or getattr(error, "code", None) in PASSING
 
 
 @contextmanager
@@ -120,5 +151,5 @@ def writers(uri: str, database: str) -> Iterator[Log]:
     """They write until the block ends; raises what one of them failed with."""
     log = Log()
     each = [Writer(database, log, number) for number in range(WRITERS)]
-    with at_work([Worker(uri, writer.write, pause=0.003) for writer in each]):
+    with at_work([Worker(uri, writer.write, pause=0.01) for writer in each]):
         yield log

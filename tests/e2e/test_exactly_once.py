@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from tests.e2e.test_crash import DOCUMENTS, Writer
 from tests.support import topic as topics
 from tests.support.child import cdc, running
+from tests.support.refusal import refusal
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
@@ -117,3 +118,13 @@ def test_only_kafka_can_save_the_position_with_the_records(servers: dict[str, st
     assert refused.returncode == 2
     assert "--guarantee and --cursor-store" in refused.stderr
     assert "write --cursor-store kafka" in refused.stderr
+
+
+def test_a_topic_of_cursors_that_must_not_be_made_is_missed(
+    mongo: MongoClient[dict[str, Any]], servers: dict[str, str], database: str, topic: str, tmp_path: Path
+) -> None:
+    mongo[database].info.insert_one({"_id": 0})
+    said = refusal(cdc(*arguments(database, topic, tmp_path, "--no-create-topics"), env=servers), 2)
+    assert f"--cursor-topic: '{topic}-cursors' does not exist, and --no-create-topics is set | " in said
+    assert f"--create --topic {topic}-cursors --partitions 1 --config cleanup.policy=compact" in said
+    assert not topics.partitions(servers["CDC_KAFKA__BOOTSTRAP_SERVERS"], f"{topic}-cursors")

@@ -141,15 +141,15 @@ def passwords(tmp_path: Path) -> tuple[Path, Path]:
     return login, key
 
 
-def grant(guarded: Guarded, topic: str, *rights: AclOperation) -> None:
-    """To the writer, on the topic alone."""
+def grant(guarded: Guarded, name: str, *rights: AclOperation, kind: ResourceType = ResourceType.TOPIC) -> None:
+    """To the writer, on the topic of that name alone, or another resource."""
     admin = AdminClient({"bootstrap.servers": guarded.plain})
-    where = (ResourceType.TOPIC, topic, ResourcePatternType.LITERAL)
+    where = (kind, name, ResourcePatternType.LITERAL)
     made = [AclBinding(*where, WRITER, "*", right, AclPermissionType.ALLOW) for right in rights]
     for done in admin.create_acls(made).values() if made else ():
         done.result(20)
     wanted = AclBindingFilter(*where, WRITER, "*", AclOperation.ANY, AclPermissionType.ANY)
-    until(lambda: len(admin.describe_acls(wanted).result(20)) == len(made), what="the rights")
+    until(lambda: set(made) <= set(admin.describe_acls(wanted).result(20)), what="the rights")
 
 
 @pytest.fixture
@@ -279,6 +279,26 @@ def test_a_right_that_is_missing_is_one_line(
     said = attempt(env | guarded.by_password(passwords[0]), topic, 2)
     assert f"Kafka at {guarded.login}" in said
     assert "_AUTHORIZATION_FAILED) | grant its user Write" in said
+
+
+def test_exactly_once_needs_the_documented_rights_and_no_more(
+    guarded: Guarded, env: dict[str, str], mongo: Client, database: str, topic: str, passwords: tuple[Path, Path]
+) -> None:
+    env |= guarded.by_password(passwords[0]) | {"CDC_NAME": topic, "CDC_GUARANTEE": "exactly-once"}
+    cursors = env["CDC_CURSOR_TOPIC"] = f"{topic}-cursors"
+    mongo[database].info.insert_one({"_id": 1})
+    for name in (topic, cursors):
+        grant(guarded, name, *RIGHTS)
+    said = attempt(env, topic, 2)
+    assert "refuses access (TRANSACTIONAL_ID_AUTHORIZATION_FAILED) | grant its user Write on the transactional" in said
+    grant(guarded, topic, AclOperation.WRITE, kind=ResourceType.TRANSACTIONAL_ID)
+    said = attempt(env, topic, 2)
+    assert f"topic {cursors!r} refuses access (TOPIC_AUTHORIZATION_FAILED) | grant its user Write" in said
+    grant(guarded, cursors, AclOperation.READ)
+    for _ in range(2):
+        done = cdc("watch", "--once", "--topic", topic, env=env)
+        assert done.returncode == 0, done.stderr
+    assert [record.value["key"] for record in topics.committed(guarded.plain, topic)] == [{"_id": 1}]
 
 
 def test_a_topic_whose_configuration_is_secret_is_made_and_written_to(

@@ -36,6 +36,8 @@ DOCUMENTS = 25_000
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 ROLE = json.loads(re.findall(r"createRole\((\{.*?\n\})\)", README, re.DOTALL)[0])
 RIGHTS = ROLE["privileges"][0]["actions"]
+CURSORS = json.loads(re.findall(r'`(\{"resource": .*?"cursors".*?\})`', README)[0])["actions"]
+"""As the README has them, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,26 @@ def test_each_right_of_the_documented_role_is_needed(guarded: Guarded, shop: Sho
     args = ["--collection", "info", *(["--increment-field", "n"] if missing == "listIndexes" else [])]
     said = refusal(cdc("watch", "--dry-run", "--once", *args, env=shop.env), 2)
     assert f"MongoDB at {guarded.address} refuses access to {shop.name!r} (Unauthorized) | db.getSibling" in said
+
+
+def test_a_cursor_in_mongodb_needs_the_documented_rights_and_no_more(
+    guarded: Guarded, shop: Shop, kafka: str, topic: str, tmp_path: Path
+) -> None:
+    where = {"db": f"{shop.name}_cursors", "collection": "cursors"}
+    options = ["--topic", topic, "--cursor-dir", str(tmp_path / "cursors"), "--startup-timeout", "0.5"]
+    options += ["--cursor-store", "mongo", "--cursor-collection", f"{where['db']}.{where['collection']}"]
+    give(guarded, shop, ROLE["privileges"])
+    guarded.root[shop.name].info.insert_one({"_id": 1})
+    for number in range(1, len(CURSORS) + 1):
+        more = [{"resource": where, "actions": CURSORS[:number]}]
+        guarded.root.admin.command({"grantPrivilegesToRole": shop.name, "privileges": more})
+        done = cdc("watch", "--once", *options, env=shop.env)
+        assert done.returncode == (0 if number == len(CURSORS) else 2), done.stderr
+    for command in (["export"], ["reset", "--yes"]):
+        done = cdc("cursor", *command, *options[:4], *options[6:], env=shop.env)
+        assert done.returncode == 0, done.stderr
+    assert topics.ends(kafka, topic) == 1
+    guarded.root.drop_database(where["db"])
 
 
 def test_a_certificate_is_a_login(guarded: Guarded, shop: Shop, tmp_path: Path) -> None:

@@ -79,6 +79,24 @@ def test_systemd_hears_of_readiness_life_and_end(
     assert heard.count("STOPPING=1") == 1
 
 
+def test_systemd_hears_that_a_standby_is_ready_and_lives(
+    servers: dict[str, str], args: list[str], tmp_path: Path
+) -> None:
+    with systemd() as listening, running(*args, env=servers, log=tmp_path / "first") as first:
+        until(lambda: "watching" in first.text or not first.alive, what="the first")
+        env = servers | {"NOTIFY_SOCKET": listening.address, "WATCHDOG_USEC": "400000"}
+        with running(*args, "--standby", env=env, log=tmp_path / "second") as second:
+            until(lambda: listening.heard.count("WATCHDOG=1") >= 3 or not second.alive, what="three beats")
+            status, *beats = listening.heard[1:]
+            assert listening.heard[0] == "READY=1"
+            assert status.startswith(f"STATUS=standing by: pid {first.process.pid} on ")
+            assert set(beats) == {"WATCHDOG=1"}
+            assert first.stop() == 0
+            until(lambda: "watching" in second.text or not second.alive, what="the second")
+            assert second.stop() == 0, second.text
+        assert listening.heard[-1] == "STOPPING=1"
+
+
 def test_a_watch_that_has_not_reached_kafka_is_not_ready(servers: dict[str, str], args: list[str]) -> None:
     with systemd() as listening:
         env = servers | {"NOTIFY_SOCKET": listening.address, "CDC_KAFKA__BOOTSTRAP_SERVERS": NOWHERE}

@@ -13,6 +13,7 @@ from bson.timestamp import Timestamp
 from cdc.beside import beside
 from cdc.cursor.cursor import WatchedSource
 from cdc.cursor.file import FileStore
+from cdc.cursor.standby import Standby
 from cdc.errors import ConfigInvalid, CursorCorrupt, Fenced, StoreUnreachable
 from cdc.events import Chunk, Load, Position
 
@@ -174,7 +175,7 @@ def test_who_stands_by_has_its_turn_when_the_holder_ends(store: FileStore, tmp_p
     turn, over = threading.Event(), threading.Event()
 
     def stand_by(ends: threading.Event) -> None:
-        with FileStore(tmp_path, "info-temp5", INFO).held(standby=over):
+        with FileStore(tmp_path, "info-temp5", INFO).held(standby=Standby(over)):
             turn.set()
             ends.wait()
 
@@ -190,7 +191,7 @@ def test_who_stands_by_has_its_turn_when_the_holder_ends(store: FileStore, tmp_p
 def test_who_is_to_end_stands_by_no_longer(store: FileStore, tmp_path: Path) -> None:
     over = threading.Event()
     over.set()
-    with store.held(), FileStore(tmp_path, "info-temp5", INFO).held(standby=over):
+    with store.held(), FileStore(tmp_path, "info-temp5", INFO).held(standby=Standby(over)):
         pass
     with store.held():
         pass

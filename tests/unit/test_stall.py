@@ -9,8 +9,10 @@ import time
 
 import pytest
 
+from cdc.cursor.memory import MemoryStore
 from cdc.errors import ExitCode
-from cdc.ops.stall import Standstill, stack
+from cdc.events import Position
+from cdc.ops.stall import Standstill, Unhurried, stack
 from cdc.progress import Progress
 
 STILL = """
@@ -70,6 +72,29 @@ def test_a_rest_that_was_announced_is_no_standstill(clock: list[float]) -> None:
     progress.rests(2)
     assert looks(standstill, clock, 10) == 0
     assert looks(standstill, clock, 4) == 4
+
+
+def test_a_store_that_takes_its_time_is_no_standstill(clock: list[float]) -> None:
+    progress = Progress("p", turned=clock[0])
+    standstill = Standstill(progress)
+    seen = []
+
+    class Slow(MemoryStore):
+        def load(self) -> Position | None:
+            seen.append(looks(standstill, clock, 90))
+            return super().load()
+
+        def save(self, position: Position) -> None:
+            seen.append(looks(standstill, clock, 40))
+            super().save(position)
+
+    unhurried = Unhurried(Slow(), progress)
+    unhurried.save(Position())
+    progress.turned = clock[0]
+    assert unhurried.load() == Position()
+    assert seen == [0, 0]
+    progress.turned = clock[0]
+    assert looks(standstill, clock, 4) == 3
 
 
 def test_a_thread_is_shown_by_its_functions() -> None:

@@ -1,0 +1,95 @@
+"""What is done to MongoDB."""
+
+from contextlib import ExitStack, suppress
+
+from pymongo import MongoClient
+from pymongo.errors import ConnectionFailure
+
+from cdc.local.mongod import Mongod
+from tests.chaos.ground import SECONDS, Ground
+from tests.chaos.writers import KEYS, WRITERS, Document
+from tests.support import oplog
+from tests.support.suspending import suspended
+from tests.support.waiting import until
+
+MOST = WRITERS * KEYS
+
+
+def primary_killed(ground: Ground) -> None:
+    primary = _primary(ground)
+    primary.kill()
+    ground.flow(50)
+    primary.start()
+
+
+def stepped_down(ground: Ground) -> None:
+    with suppress(ConnectionFailure):  # it hangs up on everyone
+        _primary(ground).run({"replSetStepDown": 5, "force": True})
+
+
+def rolled_back(ground: Ground) -> None:
+    """The primary is cut off with writes that only it has, another one is elected, and it comes back."""
+    primary = _primary(ground)
+    with ExitStack() as asleep:
+        for node in ground.stack.mongo:
+            if node is not primary:
+                asleep.enter_context(suspended(node))
+        with MongoClient[Document](primary.uri, w=1) as client:
+            client[ground.database].info.insert_many([{"_id": f"lost-{number}", "w": 0} for number in range(100)])
+        with suspended(primary):
+            asleep.close()
+            until(lambda: _primary(ground, less=primary), seconds=SECONDS, what="another primary")
+            ground.flow(50)
+    until(lambda: primary.hello().get("secondary"), seconds=SECONDS, what="the end of the rollback")
+
+
+def dropped(ground: Ground) -> None:
+    """The collection is dropped while nobody watches, and made again by who writes on."""
+    with ground.log.hush():
+        ground.caught_up()
+        assert ground.child.stop(seconds=60) == 0, ground.child.text[-3000:]
+        with MongoClient[Document](ground.stack.mongo_uri) as client:
+            client[ground.database].drop_collection("info")
+    _written_again(ground)
+    ground.watch()
+    ground.flow()
+
+
+def history_lost(ground: Ground) -> None:
+    """The oplog goes on until it has forgotten the position, while nobody watches and the writers go on."""
+    with ground.log.hush() as before:
+        ground.caught_up()
+        assert ground.child.stop(seconds=60) == 0, ground.child.text[-3000:]
+    saved = ground.cursor()
+    assert saved is not None
+    assert saved.position.time is not None
+    with MongoClient[Document](ground.stack.mongo_uri) as client:
+        oplog.roll(client, saved.position.time)
+    child = ground.watch()
+    if ground.settings["on_history_lost"] == "fail":
+        assert child.wait(SECONDS) == 4, child.text[-3000:]
+        assert ground.cursor() == saved
+        child = ground.watch("--on-history-lost", "resnapshot")
+    until(lambda: "history lost" in child.text or not child.alive, seconds=SECONDS, what="a lost position")
+    until(lambda: ground.cursor() != saved or not child.alive, seconds=SECONDS, what="a new position")
+    assert child.alive, child.text[-3000:]
+    with ground.log.hush():
+        ground.log.lose(before)
+    _written_again(ground)
+
+
+def _written_again(ground: Ground) -> None:
+    """Every document is written again, so that the topic must be the collection after all."""
+    with ground.log.hush():
+        ground.log.renewed = set()
+    ground.renewed(MOST)
+
+
+def _primary(ground: Ground, less: Mongod | None = None) -> Mongod:
+    def found() -> Mongod | None:
+        nodes = [node for node in ground.stack.mongo if node is not less and node.running]
+        return next((node for node in nodes if node.hello().get("isWritablePrimary")), None)
+
+    primary = until(found, seconds=SECONDS, what="a primary")
+    assert primary is not None
+    return primary
