@@ -92,6 +92,9 @@ def test_prometheus_asks_every_cdc_and_the_dashboard_shows_metrics_that_there_ar
 def test_the_example_names_what_compose_reads_with_the_same_defaults() -> None:
     example = dict(line.split("=", 1) for line in (DEPLOY / ".env.example").read_text().splitlines() if "=" in line)
     read = variables((DEPLOY / "compose.yaml").read_text())
+    assert example.pop("COMPOSE_PROFILES") in {
+        profile for service in SERVICES.values() for profile in service["profiles"]
+    }
     assert set(example) == set(read)
     assert {name for name in read if example[name] != read[name]} == {"CDC_KAFKA__BOOTSTRAP_SERVERS"}
 
