@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+IMAGE := $(VENV)/.image
 NATIVE := cdc/encode/native
 CARGO := $(shell cargo --version 2>/dev/null)
 PIP := $(BIN)/python -m pip --quiet
@@ -30,6 +31,7 @@ check: $(READY) ## Lint, format, types, the imports between the rooms, and what 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	.ci/deploy.sh
+	@$(MAKE) --no-print-directory $(IMAGE)
 ifdef CARGO
 	cd $(NATIVE) && cargo fmt --check && cargo clippy --locked --all-targets -- --deny warnings && cargo test --locked --quiet
 endif
@@ -61,6 +63,10 @@ wheel: $(READY) ## Build a wheel with the native encoder, into dist
 
 clean: ## Delete what was built and installed here
 	rm -rf $(VENV) $(NATIVE)/target cdc/*.so build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(IMAGE): $(READY) $(wildcard deploy/Dockerfile*)
+	$(BIN)/pytest --quiet --override-ini timeout=600 tests/deploy/image.py
+	@touch $@
 
 $(READY): pyproject.toml deploy/constraints.txt $(wildcard $(NATIVE)/Cargo.* $(NATIVE)/src/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cdc needs Python 3.11 or newer: make PYTHON=…")'
