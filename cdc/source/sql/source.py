@@ -167,6 +167,8 @@ class SqlSource:
         chunk, *others = load.chunks
         table, over = self._tables[chunk.collection], time.monotonic() + ROUND_SECONDS
         behind = None if chunk.after is None else Place.decoded(chunk.after)
+        if load.id == FIRST_LOAD:
+            self._windows[table.name].begin(resumed=behind is not None)
         with self._server.rows(table, behind=behind) as rows:
             for each in rows:
                 if load.id == FIRST_LOAD:
