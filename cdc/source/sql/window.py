@@ -44,7 +44,7 @@ class Window:
         self.at: Place | None = None
 
     def begin(self, *, now: float | None = None, resumed: bool = False) -> None:
-        """A read in order begins, of the rows above `floor`; one that is `resumed` goes on with those behind a place."""
+        """A read in order begins, of the rows above `floor`; one `resumed` goes on with those behind a place."""
         now = time.monotonic() if now is None else now
         self._resumed = resumed
         if not resumed:
