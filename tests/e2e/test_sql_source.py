@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, text
 
-from cdc.config import load
+from cdc.config import Settings, load
 from cdc.config.sql import SqlSettings
 from cdc.errors import ConfigInvalid
 from cdc.events import Load, Position
@@ -213,11 +213,14 @@ REFUSED = [
 ]
 
 
+def _begun(settings: Settings) -> None:
+    next(iter(sources.source(settings, lambda: (), lambda _: None)().read(Position(load=Load()))))
+
+
 def refused(flags: dict[str, Any]) -> str:
     """What a first start says before its first batch."""
     with pytest.raises(ConfigInvalid) as error:
-        source = sources.source(load(flags, environ={}).settings, lambda: (), lambda _: None)()
-        next(iter(source.read(Position(load=Load()))))
+        _begun(load(flags, environ={}).settings)
     return str(error.value)
 
 
@@ -232,7 +235,7 @@ def test_what_does_not_fit_is_named_before_anything_is_sent(
         "CREATE TABLE floats (k DOUBLE PRECISION PRIMARY KEY, n INT NOT NULL)",
         "INSERT INTO articles (title, version) VALUES ('one', 0)",
     )
-    flags = {"source.url": shop.url, "table": ["articles"], "increment_field": "updated_at"}
+    flags: dict[str, Any] = {"source.url": shop.url, "table": ["articles"], "increment_field": "updated_at"}
     for options, says in REFUSED:
         assert refused(flags | options).startswith(says)
     wrong = env | {"CDC_SOURCE__URL": re.sub("//([^@]*@)?", "//nobody:hunter22@", shop.url)}
