@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -199,7 +199,7 @@ def test_what_exists_is_passed_by_and_asked_for_later(
     assert "--increment-field: the cursor tells places in articles by 'updated_at'" in refusal(other, 2)
 
 
-REFUSED = [
+REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"table": ["nope"]}, "--table: there is no table 'nope'"),
     ({"table": ["article"]}, "--table: there is no table 'article': did you mean 'articles'?"),
     ({"table": ["latest"]}, "--table: latest is a view"),
@@ -214,7 +214,8 @@ REFUSED = [
 
 
 def _begun(settings: Settings) -> None:
-    next(iter(sources.source(settings, lambda: (), lambda _: None)().read(Position(load=Load()))))
+    with closing(sources.source(settings, lambda: (), lambda _: None)()) as source:
+        next(iter(source.read(Position(load=Load()))))
 
 
 def refused(flags: dict[str, Any]) -> str:

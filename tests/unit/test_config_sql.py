@@ -1,9 +1,12 @@
 """SQL databases as settings: their URLs, and what they exclude."""
 
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
 
+import cdc.sql
 from cdc.config import load
 from cdc.config.sql import Address
 from cdc.errors import ConfigInvalid
@@ -77,6 +80,13 @@ def test_a_data_type_gives_a_table_no_collection() -> None:
     assert (settings.names, settings.topic, settings.increment_field) == (("articles",), "information", "update_time")
     assert settings.database == "shop"
     assert settings.pipeline_name == "mysql.shop.articles-information"
+
+
+def test_a_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+    with pytest.raises(ConfigInvalid) as refused:
+        importlib.reload(cdc.sql)
+    assert (str(refused.value), refused.value.hint) == ("SQL databases need pymysql", "pip install 'cdc[sql]'")
 
 
 def test_a_url_from_a_file_is_shown_without_its_password(tmp_path: Path) -> None:

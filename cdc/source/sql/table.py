@@ -38,11 +38,11 @@ class Table:
     @cached_property
     def _source(self) -> sa.TableClause:
         schema, _, name = self.name.rpartition(".")
-        return sa.table(name, schema=schema or None)
+        return sa.table(name, *(sa.column(column.name) for column in self.columns), schema=schema or None)
 
     @cached_property
     def order(self) -> tuple[ColumnElement[Any], ...]:
-        return tuple(self.columns[place].placed(self.dialect) for place in (self.by, *self.key))
+        return tuple(self.columns[place].placed(self._source, self.dialect) for place in (self.by, *self.key))
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -55,7 +55,9 @@ class Table:
 
     def rows(self, *, above: Any = None, behind: Place | None = None) -> sa.Select[Any]:  # noqa: ANN401 - any type
         """The rows in order: of an increment above that one, or behind that place."""
-        selected = [column.selected(self.dialect).label(f"c{place}") for place, column in enumerate(self.columns)]
+        selected = [
+            column.selected(self._source, self.dialect).label(f"c{place}") for place, column in enumerate(self.columns)
+        ]
         statement = sa.select(*selected).select_from(self._source).order_by(*self.order)
         if above is not None:
             statement = statement.where(self.order[0] > _bound(above))
@@ -63,7 +65,7 @@ class Table:
 
     def before_last(self, rows: int) -> sa.Select[Any]:
         """The increment so many rows before the last one; nothing where there are fewer."""
-        by = self.columns[self.by].selected(self.dialect)
+        by = self.columns[self.by].selected(self._source, self.dialect)
         return sa.select(by).select_from(self._source).order_by(self.order[0].desc()).limit(1).offset(rows)
 
     def without(self) -> sa.Select[Any]:
@@ -87,6 +89,11 @@ class Table:
 
     def _behind(self, place: Place) -> ColumnElement[bool]:
         """PostgreSQL finds a row in an index; MySQL an increment, and then what is equal to it."""
+        if len(place.key) != len(self.key):
+            raise ConfigInvalid(
+                f"--table: {self.name} has another primary key than when its place was saved",
+                hint="forget the cursor with `cdc cursor reset`",
+            )
         bounds = [_bound(value) for value in (place.by, *place.key)]
         if self.dialect == "postgresql":
             return sa.tuple_(*self.order) > sa.tuple_(*bounds)
