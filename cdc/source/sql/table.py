@@ -10,6 +10,7 @@ import bson
 import sqlalchemy as sa
 from sqlalchemy import Connection, Inspector
 from sqlalchemy.dialects import mysql
+from sqlalchemy.engine.interfaces import ReflectedIndex
 from sqlalchemy.exc import SAWarning
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -26,14 +27,17 @@ IDENTITY = "_id"
 
 @dataclass(frozen=True)
 class Table:
-    """`name` as the user wrote it, read in order of `columns[by]` and then of the columns at `key`."""
+    """`name` as the user wrote it, read in order of `columns[by]` and then of the columns at `key`.
+
+    `index` begins with the increment, None where no index does.
+    """
 
     name: str
     dialect: Dialect
     columns: tuple[Column, ...]
     by: int
     key: tuple[int, ...]
-    indexed: bool
+    index: str | None
 
     @cached_property
     def _source(self) -> sa.TableClause:
@@ -59,6 +63,7 @@ class Table:
             column.selected(self._source, self.dialect).label(f"c{place}") for place, column in enumerate(self.columns)
         ]
         statement = sa.select(*selected).select_from(self._source).order_by(*self.order)
+        statement = self._by_index(statement)
         if above is not None:
             statement = statement.where(self.order[0] > _bound(above))
         return statement if behind is None else statement.where(self._behind(behind))
@@ -67,6 +72,13 @@ class Table:
         """The increment so many rows before the last one; nothing where there are fewer."""
         by = self.columns[self.by].selected(self._source, self.dialect)
         return sa.select(by).select_from(self._source).order_by(self.order[0].desc()).limit(1).offset(rows)
+
+    def _by_index(self, statement: sa.Select[Any]) -> sa.Select[Any]:
+        """MySQL would rather sort the whole table than follow an index to its end."""
+        if self.index is None:
+            return statement
+        quoted = self.index.replace("`", "``").replace("%", "%%")
+        return statement.with_hint(self._source, f"FORCE INDEX (`{quoted}`)", "mysql")
 
     def without(self) -> sa.Select[Any]:
         """A row without an increment, if there is one."""
@@ -124,10 +136,16 @@ def described(connection: Connection, name: str, by: str, dialect: Dialect) -> T
     names = [column.name for column in columns]
     key = inspector.get_pk_constraint(table, schema or None)["constrained_columns"]
     _require_order(name, by, key, {column.name: column for column in columns})
-    indexed = by == key[0] or any(
-        index["column_names"][0] == by for index in inspector.get_indexes(table, schema or None)
-    )
-    return Table(name, dialect, columns, names.index(by), tuple(map(names.index, key)), indexed)
+    index = _index(inspector.get_indexes(table, schema or None), by, key)
+    return Table(name, dialect, columns, names.index(by), tuple(map(names.index, key)), index)
+
+
+def _index(indexes: Sequence[ReflectedIndex], by: str, key: Sequence[str]) -> str | None:
+    """The one that begins with the increment, best with the primary key behind."""
+    found = {each["name"]: each["column_names"] for each in indexes if each["column_names"][:1] == [by]}
+    if key[0] == by:
+        found["PRIMARY"] = list(key)
+    return max(found, key=lambda name: found[name][1:] == list(key), default=None)
 
 
 _JSON = Form(text=True, convert=values.document)
