@@ -53,7 +53,7 @@ def watch(
     log_format: options.LogFormat = None,
     debug: options.Debug = None,
 ) -> None:
-    """Produce every change of a collection to Kafka, from where the last run stopped.
+    """Produce every change of a collection, or with --source of tables, to Kafka, from where the last run stopped.
 
     A first start loads what exists, then goes on with the changes. Every option can also come from the
     environment (CDC_TOPIC, CDC_MONGO__URI, …) or a file: see `cdc config show`.
