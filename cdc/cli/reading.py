@@ -129,7 +129,7 @@ PollInterval = Annotated[
     float | None,
     Option(
         metavar="SECONDS",
-        help="How often a server without change streams is asked for what is new. (default: 1)",
+        help="How often a server without change streams, or --source, is asked for what is new. (default: 1)",
         rich_help_panel=LOADS,
     ),
 ]

@@ -55,7 +55,9 @@ def watch(
     log_format: options.LogFormat = None,
     debug: options.Debug = None,
 ) -> None:
-    """Write every change of a collection to Kafka, or to the tables of --sink, from where the last run stopped.
+    """Write every change of a collection, or with --source of tables, to Kafka, or to the tables of --sink.
+
+    It goes on where the last run stopped.
 
     A first start loads what exists, then goes on with the changes. Every option can also come from the
     environment (CDC_TOPIC, CDC_MONGO__URI, …) or a file: see `cdc config show`.

@@ -47,7 +47,10 @@ class Reading(BaseModel):
         500, ge=10, le=60000, description="How long a load reads before the changes catch up, in milliseconds."
     )
     poll_interval: float = Field(
-        1, gt=0, allow_inf_nan=False, description="How often a server without change streams is asked, in seconds."
+        1,
+        gt=0,
+        allow_inf_nan=False,
+        description="How often a server without change streams, or a SQL database, is asked, in seconds.",
     )
     poll_lag: float = Field(
         10, ge=0, le=86400, description="How far back it is asked again for what was written late, in seconds."

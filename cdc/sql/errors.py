@@ -79,7 +79,7 @@ def translate(error: SQLAlchemyError, address: Address, side: Side) -> CdcError 
     if said in _MYSQL_DENIED or said in _PG_DENIED:
         return AccessDenied(
             f"{address} refuses access to {address.database!r}{_told(said)}",
-            hint=f"grant the user of {side.option} what the README's table of rights names",
+            hint=f"grant its user the rights on the tables of {side.option}",
         )
     return _missing(address, side, said)
 

@@ -31,6 +31,12 @@ def test_help_needs_no_driver(args: list[str]) -> None:
     assert imported(*args) & (DRIVERS | ROOMS) == set()
 
 
+def test_a_run_without_tables_needs_no_sql() -> None:
+    asks = "import sys, cdc.app; print({'sqlalchemy', 'psycopg', 'pymysql'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", asks], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_the_first_help_needs_no_models() -> None:
     assert "pydantic" not in imported("--help")
 

@@ -38,17 +38,17 @@ class Column(NamedTuple):
     def ordered(self) -> bool:
         return not isinstance(self.type, _UNORDERED)
 
-    def selected(self, dialect: Dialect) -> ColumnElement[Any]:
-        column: ColumnElement[Any] = sa.column(self.name)
+    def selected(self, of: sa.TableClause, dialect: Dialect) -> ColumnElement[Any]:
+        column: ColumnElement[Any] = of.c[self.name]
         if dialect == "mysql" and isinstance(self.type, mysql.FLOAT):
             return column + sa.literal_column("0e0")  # MySQL prints a float shorter than it is
         if not self.form.text:
             return column
         return sa.cast(column, postgresql.ARRAY(sa.Text) if isinstance(self.type, types.ARRAY) else sa.Text())
 
-    def placed(self, dialect: Dialect) -> ColumnElement[Any]:
+    def placed(self, of: sa.TableClause, dialect: Dialect) -> ColumnElement[Any]:
         """As it is compared and ordered: MySQL orders an enum by number and compares it as text."""
-        column: ColumnElement[Any] = sa.column(self.name)
+        column: ColumnElement[Any] = of.c[self.name]
         return sa.cast(column, sa.Text()) if dialect == "mysql" and isinstance(self.type, types.Enum) else column
 
 

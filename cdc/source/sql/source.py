@@ -1,5 +1,6 @@
 """The tables of a SQL database as a source: loads of what exists, and polls for what an increment says is new."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -25,7 +26,7 @@ from cdc.sql.errors import SOURCE, code, translated
 log = structlog.get_logger("cdc")
 
 ROUND_SECONDS = 60.0
-"""How long a load reads by one statement: the database keeps the rows of its beginning for so long."""
+"""How long a load reads by one statement, for which the database keeps old rows; as long as it takes where it sorts."""
 
 DESCRIBE_SECONDS = 10.0
 """How often a table is looked at for new columns."""
@@ -104,7 +105,7 @@ class SqlSource:
         """Go on from the position's marks; where it has none, from what is there now."""
         self._describe()
         for table in self._tables.values():
-            if not table.indexed:
+            if table.index is None:
                 log.warning(
                     "no index begins with the increment column: every poll reads the whole table",
                     table=table.name,
@@ -165,8 +166,11 @@ class SqlSource:
             yield Batch(b"", self._position(load, now))
             return load
         chunk, *others = load.chunks
-        table, over = self._tables[chunk.collection], time.monotonic() + ROUND_SECONDS
+        table = self._tables[chunk.collection]
+        over = time.monotonic() + (ROUND_SECONDS if table.index else math.inf)
         behind = None if chunk.after is None else Place.decoded(chunk.after)
+        if load.id == FIRST_LOAD:
+            self._windows[table.name].begin(resumed=behind is not None)
         with self._server.rows(table, behind=behind) as rows:
             for each in rows:
                 if load.id == FIRST_LOAD:

@@ -10,6 +10,7 @@ import bson
 import sqlalchemy as sa
 from sqlalchemy import Connection, Inspector
 from sqlalchemy.dialects import mysql
+from sqlalchemy.engine.interfaces import ReflectedIndex
 from sqlalchemy.exc import SAWarning
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -26,23 +27,26 @@ IDENTITY = "_id"
 
 @dataclass(frozen=True)
 class Table:
-    """`name` as the user wrote it, read in order of `columns[by]` and then of the columns at `key`."""
+    """`name` as the user wrote it, read in order of `columns[by]` and then of the columns at `key`.
+
+    `index` begins with the increment, None where no index does.
+    """
 
     name: str
     dialect: Dialect
     columns: tuple[Column, ...]
     by: int
     key: tuple[int, ...]
-    indexed: bool
+    index: str | None
 
     @cached_property
     def _source(self) -> sa.TableClause:
         schema, _, name = self.name.rpartition(".")
-        return sa.table(name, schema=schema or None)
+        return sa.table(name, *(sa.column(column.name) for column in self.columns), schema=schema or None)
 
     @cached_property
     def order(self) -> tuple[ColumnElement[Any], ...]:
-        return tuple(self.columns[place].placed(self.dialect) for place in (self.by, *self.key))
+        return tuple(self.columns[place].placed(self._source, self.dialect) for place in (self.by, *self.key))
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -55,16 +59,26 @@ class Table:
 
     def rows(self, *, above: Any = None, behind: Place | None = None) -> sa.Select[Any]:  # noqa: ANN401 - any type
         """The rows in order: of an increment above that one, or behind that place."""
-        selected = [column.selected(self.dialect).label(f"c{place}") for place, column in enumerate(self.columns)]
+        selected = [
+            column.selected(self._source, self.dialect).label(f"c{place}") for place, column in enumerate(self.columns)
+        ]
         statement = sa.select(*selected).select_from(self._source).order_by(*self.order)
+        statement = self._by_index(statement)
         if above is not None:
             statement = statement.where(self.order[0] > _bound(above))
         return statement if behind is None else statement.where(self._behind(behind))
 
     def before_last(self, rows: int) -> sa.Select[Any]:
         """The increment so many rows before the last one; nothing where there are fewer."""
-        by = self.columns[self.by].selected(self.dialect)
+        by = self.columns[self.by].selected(self._source, self.dialect)
         return sa.select(by).select_from(self._source).order_by(self.order[0].desc()).limit(1).offset(rows)
+
+    def _by_index(self, statement: sa.Select[Any]) -> sa.Select[Any]:
+        """MySQL would rather sort the whole table than follow an index to its end."""
+        if self.index is None:
+            return statement
+        quoted = self.index.replace("`", "``").replace("%", "%%")
+        return statement.with_hint(self._source, f"FORCE INDEX (`{quoted}`)", "mysql")
 
     def without(self) -> sa.Select[Any]:
         """A row without an increment, if there is one."""
@@ -87,6 +101,11 @@ class Table:
 
     def _behind(self, place: Place) -> ColumnElement[bool]:
         """PostgreSQL finds a row in an index; MySQL an increment, and then what is equal to it."""
+        if len(place.key) != len(self.key):
+            raise ConfigInvalid(
+                f"--table: {self.name} has another primary key than when its place was saved",
+                hint="forget the cursor with `cdc cursor reset`",
+            )
         bounds = [_bound(value) for value in (place.by, *place.key)]
         if self.dialect == "postgresql":
             return sa.tuple_(*self.order) > sa.tuple_(*bounds)
@@ -117,10 +136,16 @@ def described(connection: Connection, name: str, by: str, dialect: Dialect) -> T
     names = [column.name for column in columns]
     key = inspector.get_pk_constraint(table, schema or None)["constrained_columns"]
     _require_order(name, by, key, {column.name: column for column in columns})
-    indexed = by == key[0] or any(
-        index["column_names"][0] == by for index in inspector.get_indexes(table, schema or None)
-    )
-    return Table(name, dialect, columns, names.index(by), tuple(map(names.index, key)), indexed)
+    index = _index(inspector.get_indexes(table, schema or None), by, key)
+    return Table(name, dialect, columns, names.index(by), tuple(map(names.index, key)), index)
+
+
+def _index(indexes: Sequence[ReflectedIndex], by: str, key: Sequence[str]) -> str | None:
+    """The one that begins with the increment, best with the primary key behind."""
+    found = {each["name"]: each["column_names"] for each in indexes if each["column_names"][:1] == [by]}
+    if key[0] == by:
+        found["PRIMARY"] = list(key)
+    return max(found, key=lambda name: found[name][1:] == list(key), default=None)
 
 
 _JSON = Form(text=True, convert=values.document)

@@ -44,12 +44,13 @@ class Window:
         self.at: Place | None = None
 
     def begin(self, *, now: float | None = None, resumed: bool = False) -> None:
-        """A read in order begins, of the rows above `floor`, or `resumed` of those behind a place."""
+        """A read in order begins, of the rows above `floor`; one `resumed` goes on with those behind a place."""
         now = time.monotonic() if now is None else now
         self._resumed = resumed
-        self._met.clear()
-        self._steps.clear()
-        self._count = 0
+        if not resumed:
+            self._met.clear()
+            self._steps.clear()
+            self._count = 0
         while self._reached and self._reached[0][0] <= self._begun - self._lag:
             self.floor = self._reached.popleft()[1]
         self._begun = now
