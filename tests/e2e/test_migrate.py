@@ -81,7 +81,7 @@ def test_killed_again_and_again_it_leaves_every_document_there_once(
     tmp_path: Path,
 ) -> None:
     insert(info, items(documents))
-    url = sql_database(request.getfixturevalue(server))
+    url, rate = sql_database(request.getfixturevalue(server)), documents // kills // 2
     make_tables(url)
     with administrator(url) as run:
 
@@ -89,8 +89,8 @@ def test_killed_again_and_again_it_leaves_every_document_there_once(
             return int(run("SELECT count(*) FROM information").scalar_one())
 
         for _ in range(kills):
-            goal = there() + random.randrange(1, documents // kills // 2)
-            with running(*arguments(url), env=env, log=tmp_path / "log") as child:
+            goal = there() + random.randrange(1, rate // 2)
+            with running(*arguments(url, "--max-rate", str(rate)), env=env, log=tmp_path / "log") as child:
                 until(lambda: there() >= goal or not child.alive, seconds=60, what="rows")  # noqa: B023
                 assert child.alive, child.text
                 child.kill()
