@@ -25,7 +25,7 @@ from tests.support.refusal import refusal
 from tests.support.sql import administrator
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 Info = Collection[dict[str, Any]]
@@ -98,7 +98,8 @@ def test_killed_again_and_again_it_leaves_every_document_there_once(
     assert nfsc.differences(info, url) == []
     assert ran(arguments(url), env)[0] == "0 documents read"
     verified = ran(arguments(url, "--verify"), env)
-    assert verified[:2] == [f"{documents:,} documents read", f"  information  {documents:>17,}  rows found"]
+    assert verified[0] == f"{documents:,} documents read"
+    assert verified[1].split() == ["information", f"{documents:,}", "rows", "found"]
     assert len(verified) == 4
 
 
