@@ -101,7 +101,7 @@ Name = Annotated[
     str | None,
     Option(
         metavar="NAME",
-        help="Name of the pipeline: of its cursor, client and metrics. (default: from source and topic)",
+        help="Name of the pipeline: of its cursor, client and metrics. (default: from source and target)",
         rich_help_panel=RUN,
     ),
 ]
@@ -146,9 +146,7 @@ Guarantee = Annotated[
 ]
 CommitIntervalMs = Annotated[
     int | None,
-    Option(
-        metavar="MS", help="How long a transaction of exactly-once takes at most. (default: 200)", rich_help_panel=SINK
-    ),
+    Option(metavar="MS", help="How long a transaction takes at most. (default: 200)", rich_help_panel=SINK),
 ]
 OnHistoryLost = Annotated[
     str | None,

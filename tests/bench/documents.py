@@ -43,6 +43,44 @@ def records(count: int) -> Iterator[Document]:
         }
 
 
+def news(count: int) -> Iterator[Document]:
+    """Documents of the data type `information`, as of a news site: 1.5 kB, two tags, and a file for every other."""
+    source = random.Random(7)
+    words = sorted({f"{source.getrandbits(16 + number % 24):x}" for number in range(5000)})
+    foreign = ["Zürich", "énergie", "利率", "Märkte", "čeština"] * 40
+    for number in range(count):
+        text = " ".join(source.choices(words + foreign, k=150))
+        published = datetime(2026, 1 + number % 12, 1 + number % 28, number % 24, 7, 11, 123_000, tzinfo=UTC)
+        yield {
+            "_id": ObjectId(number.to_bytes(4, "big") + source.randbytes(8)),
+            "kind": "news",
+            "title": f"{text[:60]} {number}",
+            "summary": text[60:240],
+            "content": text[240:],
+            "url": f"https://news.example/2026/{number}?lang=en",
+            "source": "Example News",
+            "authors": ["A. Writer"],
+            "language": "en",
+            "tags": source.sample(words, number % 5),
+            "instruments": [{"symbol": "AAPL", "exchange": "XNAS", "isin": "US0378331005", "name": "Apple"}],
+            "sentiment": source.uniform(-1, 1),
+            "publish_time": published,
+            "crawl_time": published,
+            "update_time": published,
+            "attachments": [_FILE] * (number % 2),
+            "extra": {"feed": {"page": number % 30, "id": f"{source.getrandbits(64):x}"}},
+        }
+
+
+_FILE = {
+    "name": "statement.pdf",
+    "url": "https://news.example/statement.pdf",
+    "media_type": "application/pdf",
+    "size": 48_213,
+    "sha256": "0123456789abcdef" * 4,
+}
+
+
 def megabytes(count: int) -> Iterator[Document]:
     """Documents of 1 MB of text that hardly compresses."""
     source = random.Random(1)

@@ -25,7 +25,7 @@ from tests.support.refusal import refusal
 from tests.support.sql import administrator
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 Info = Collection[dict[str, Any]]
@@ -81,7 +81,7 @@ def test_killed_again_and_again_it_leaves_every_document_there_once(
     tmp_path: Path,
 ) -> None:
     insert(info, items(documents))
-    url = sql_database(request.getfixturevalue(server))
+    url, rate = sql_database(request.getfixturevalue(server)), documents // kills // 2
     make_tables(url)
     with administrator(url) as run:
 
@@ -89,8 +89,8 @@ def test_killed_again_and_again_it_leaves_every_document_there_once(
             return int(run("SELECT count(*) FROM information").scalar_one())
 
         for _ in range(kills):
-            goal = there() + random.randrange(1, documents // kills // 2)
-            with running(*arguments(url), env=env, log=tmp_path / "log") as child:
+            goal = there() + random.randrange(1, rate // 2)
+            with running(*arguments(url, "--max-rate", str(rate)), env=env, log=tmp_path / "log") as child:
                 until(lambda: there() >= goal or not child.alive, seconds=60, what="rows")  # noqa: B023
                 assert child.alive, child.text
                 child.kill()
@@ -98,7 +98,8 @@ def test_killed_again_and_again_it_leaves_every_document_there_once(
     assert nfsc.differences(info, url) == []
     assert ran(arguments(url), env)[0] == "0 documents read"
     verified = ran(arguments(url, "--verify"), env)
-    assert verified[:2] == [f"{documents:,} documents read", f"  information  {documents:>17,}  rows found"]
+    assert verified[0] == f"{documents:,} documents read"
+    assert verified[1].split() == ["information", f"{documents:,}", "rows", "found"]
     assert len(verified) == 4
 
 

@@ -9,8 +9,6 @@ from typing import Any
 import bson
 import pytest
 from bson import Binary, Code, Decimal128, Int64, ObjectId
-from bson.binary import UuidRepresentation
-from bson.codec_options import CodecOptions
 from pydantic import SecretStr
 
 from cdc.config.sql import SqlSettings
@@ -21,13 +19,12 @@ from cdc.ledger import Ledger, Slot
 from cdc.sink.sql.fit import fit
 from cdc.sink.sql.sink import SqlSink
 from cdc.sql.transaction import Transaction
-from tests.support.everything import TABLE, Document, document, expected, rows
+from tests.support.everything import PLAIN, TABLE, Document, document, expected, rows
 from tests.support.sql import Run, administrator
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 
 SECRET = "q7hunter22Zk"  # noqa: S105 - what a reason must not tell
-_PLAIN: CodecOptions[Document] = CodecOptions(tz_aware=True, uuid_representation=UuidRepresentation.UNSPECIFIED)
 
 
 @pytest.fixture(params=["mariadb", "postgres"])
@@ -62,7 +59,7 @@ class Target:
             records.namespaces.append(Namespace("db", "info"))
             records.operations.append(Operation.DELETE if whole is None else Operation.INSERT)
             records.keys.append(bson.encode({"_id": identity}))
-            records.values.append(b"" if whole is None else bson.encode(whole, codec_options=_PLAIN))
+            records.values.append(b"" if whole is None else bson.encode(whole, codec_options=PLAIN))
             records.times_ms.append(0)
             records.tokens.append("")
         ledger = Ledger(lambda _: None)

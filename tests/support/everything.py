@@ -10,6 +10,7 @@ from uuid import UUID
 
 from bson import Binary, Decimal128, Int64, ObjectId, Timestamp, json_util
 from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 from bson.json_util import JSONOptions
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import text
@@ -66,6 +67,8 @@ EVERYTHING = DataType(model=Thing, collection="info", topic="everything", increm
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _AWKWARD = ("", "a'b\\c\"d", "x\ny\r\x1a%s %% :name", "中文 😀 e\u0301", "  padded  ", "NULL", "--;/*", "\u2028\x7f")
+PLAIN: CodecOptions[Document] = CodecOptions(tz_aware=True, uuid_representation=UuidRepresentation.UNSPECIFIED)
+"""How documents are decoded so that they can be compared with their rows."""
 _JSON = JSONOptions(tz_aware=True, uuid_representation=UuidRepresentation.UNSPECIFIED)
 
 

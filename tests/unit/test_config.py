@@ -244,9 +244,9 @@ def test_no_collections_topic_is_that_of_something_else(option: str, flag: str) 
 
 def test_topic_is_missing_unless_it_is_a_dry_run() -> None:
     with pytest.raises(ConfigInvalid, match="--topic is missing"):
-        settings().require_topic()
-    settings(dry_run=True).require_topic()
-    settings(topic="t").require_topic()
+        settings().require_target()
+    settings(dry_run=True).require_target()
+    settings(topic="t").require_target()
 
 
 @given(st.text(max_size=260))

@@ -54,6 +54,7 @@ def test_the_readmes_task_is_found_and_listed(package: Install) -> None:
         "name": "orders",
         "mongo.database": "shop",
         "sink.url": "postgresql://warehouse.example/sales",
+        "dead_letter_table": "cdc_dead_letter",
     }
 
 

@@ -26,6 +26,9 @@ BATCH_BYTES = 4 * 1024 * 1024
 AHEAD = 2
 """How many batches are being written, or wait for it."""
 
+BATCH_SECONDS = 10.0
+"""How long a batch may take before a position is not saved for it; fewer rows a second are a fault."""
+
 JOIN_SECONDS = 2.0
 LONGEST = 65536
 """Characters of a key or a token in a letter; more would be a burden in its turn."""
@@ -151,8 +154,13 @@ class SqlSink:
 
     @timed("sql.flush")
     def flush(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
+        """A slow database gets its time for each batch, or nothing would ever be committed under load."""
+        most, patience = self._in_flight, max(seconds, BATCH_SECONDS)
+        deadline = time.monotonic() + patience
         while self._failure is None and not (self._hand_over() and not self._in_flight):
+            if self._in_flight < most:
+                deadline = time.monotonic() + patience
+            most = self._in_flight
             if (left := deadline - time.monotonic()) <= 0:
                 return
             self._serve(left)
