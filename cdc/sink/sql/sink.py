@@ -1,5 +1,6 @@
 """Documents into tables, in one transaction with the cursor."""
 
+import gc
 import queue
 import threading
 import time
@@ -25,6 +26,9 @@ BATCH_BYTES = 4 * 1024 * 1024
 
 AHEAD = 2
 """How many batches are being written, or wait for it."""
+
+FEWER_COLLECTIONS = 50_000
+"""Decoded documents hold no cycles; to look for some after each 700 new objects, as Python does, costs a sixth."""
 
 JOIN_SECONDS = 2.0
 LONGEST = 65536
@@ -89,6 +93,8 @@ class SqlSink:
         fit(self._transaction, self._table, letters=self._letters, create=self._create)
         self._writer = Writer(self._transaction, self._table, self._letters, self._refused)
         self._thread.start()
+        gc.freeze()
+        gc.set_threshold(FEWER_COLLECTIONS)
 
     def produce(self, records: Records, start: int, slot: Pending) -> int:
         for index in range(start, len(records)):
@@ -187,7 +193,7 @@ class SqlSink:
             self._done.put(batch)
 
     def _refused(self, image: Image, reason: str) -> Values:
-        return self._letter(self._place(image.records, image.index, reason))
+        return self._letter(self._place(image.records, image.place, reason))
 
     def _place(self, records: Records, index: int, reason: str) -> Rejected:
         key = self._identity(records.keys[index])
