@@ -6,7 +6,6 @@ from cdc.errors import ConfigInvalid
 from cdc.migrate.task import Task
 from cdc.models import DataType
 
-
 COMMIT_SECONDS = 3
 """To save a position, all that was read must be written first, and nothing is mapped meanwhile."""
 
