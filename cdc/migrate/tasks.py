@@ -6,6 +6,9 @@ from cdc.errors import ConfigInvalid
 from cdc.migrate.task import Task
 from cdc.models import DataType
 
+COMMIT_SECONDS = 3
+"""To save a position, all that was read must be written first, and nothing is mapped meanwhile."""
+
 
 def find(name: str, written: str = "--task") -> Task:
     """The task of that name; `written` is how the user named it. See `Plugins.find`."""
@@ -36,6 +39,7 @@ def defaults(name: str, task: Task) -> dict[str, Stated]:
         "mongo.database": task.database,
         "sink.url": task.target,
         "dead_letter_table": "cdc_dead_letter",
+        "checkpoint_interval": COMMIT_SECONDS,
     }
     return {setting: Stated(value, f"the {setting} of task {name}", f"task {name}") for setting, value in said.items()}
 

@@ -80,14 +80,14 @@ class Transaction:
 
     def close(self, *, busy: bool = False) -> None:
         """Undo what is not committed, and let go of the connection; one that is `busy` on another thread is cut."""
-        if self._connection is None:
-            return
         connection, self._connection = self._connection, None
         with suppress(SQLAlchemyError):
-            if busy:
+            if connection is not None and busy:
                 connection.invalidate()
-            connection.close()
-        self.engine.dispose()
+            if connection is not None:
+                connection.close()
+        if "engine" in vars(self):
+            self.engine.dispose()
 
     @contextmanager
     def translated(self) -> Iterator[None]:

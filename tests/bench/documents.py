@@ -44,7 +44,7 @@ def records(count: int) -> Iterator[Document]:
 
 
 def news(count: int) -> Iterator[Document]:
-    """Documents of the data type `information`, as of a news site: 1.5 kB, two tags, and a file for every other."""
+    """Documents of the data type `information`, as of a news site: 1.8 kB, two tags, and a file for every other."""
     source = random.Random(7)
     words = sorted({f"{source.getrandbits(16 + number % 24):x}" for number in range(5000)})
     foreign = ["Zürich", "énergie", "利率", "Märkte", "čeština"] * 40

@@ -41,14 +41,14 @@ Written by the command itself on {date}. {versions}. {machine}; load before the 
 |---|{dashes}---|
 {rows}
 
-{count:,} documents of the data type `information`, 1.5 kB of BSON each, become {written} rows of `information`,
+{count:,} documents of the data type `information`, 1.8 kB of BSON each, become {written} rows of `information`,
 `information_tag` and `information_attachment`: {each:.1f} rows a document. `cdc` is `cdc migrate --task nfsc_task` with
 default settings into new tables, from the begin of its first attempt to its end, all committed; every document is
-validated, and rows and position are saved in one transaction a second. `LOAD DATA` is `LOAD DATA LOCAL INFILE` of files
-with the same rows into the same tables, one file after another: the server alone, which neither reads documents nor
-maps, validates or saves a position. Both in turn, on the same MariaDB, with mongod beside it. CPU and peak memory are
-those of the whole process, its start included. `--verify` reads both sides once more and finds them equal:
-{verify_s:.1f} s, {verify_mb:.0f} MB at the peak. MB is 10^6 bytes.
+validated, and rows and position are saved in one transaction every three seconds. `LOAD DATA` is
+`LOAD DATA LOCAL INFILE` of files with the same rows into the same tables, one file after another: the server alone,
+which neither reads documents nor maps, validates or saves a position. Both in turn, on the same MariaDB, with mongod
+beside it. CPU and peak memory are those of the whole process, its start included. `--verify` reads both sides once more
+and finds them equal: {verify_s:.1f} s, {verify_mb:.0f} MB at the peak. MB is 10^6 bytes.
 """
 
 

@@ -18,7 +18,7 @@ from tests.support.everything import PLAIN, document, expected, rows
 from tests.support.news import item
 from tests.support.package import install
 from tests.support.refusal import refusal
-from tests.support.sql import Run, administrator
+from tests.support.sql import Run, administrator, told
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
@@ -104,8 +104,8 @@ def test_the_tables_are_the_collection_whatever_is_killed_and_no_letter_comes_tw
         wanted = {str(found["_id"]): expected(found) for found in info.find({"small": {"$ne": "x"}})}
         there = rows(url)
         assert [key for key in wanted.keys() | there.keys() if wanted.get(key) != there.get(key)] == []
-    told = Counter(run("SELECT document_key FROM letters").scalars())
-    assert told == Counter(f'{{"_id":"{name}{n}"}}' for name in ("bad", "late") for n in range(BAD))
+    letters = Counter(run("SELECT document_key FROM letters").scalars())
+    assert letters == Counter(f'{{"_id":"{name}{n}"}}' for name in ("bad", "late") for n in range(BAD))
 
 
 def test_the_last_one_to_start_has_the_tables(
@@ -138,9 +138,7 @@ def test_what_no_row_can_hold_ends_the_run_until_there_is_a_table_for_it(
     assert rows(url).keys() == {"a"}
     assert cdc(*WATCH, "--once", "--dead-letter-table", "letters", env=env).returncode == 0
     assert rows(url).keys() == {"a", "b"}
-    assert run("SELECT op, reason FROM letters").fetchall() == [
-        ("update", "word: has 201 characters, the column takes 200")
-    ]
+    assert told(run, "SELECT op, reason FROM letters") == [("update", "word: has 201 characters, the column takes 200")]
 
 
 def test_tables_are_made_by_hand_from_what_the_schema_prints(
@@ -157,13 +155,13 @@ def test_tables_are_made_by_hand_from_what_the_schema_prints(
             run(statement)
     done = cdc(*watch, env=env)
     assert done.returncode == 0, done.stderr
-    assert run("SELECT id, kind, title FROM information ORDER BY id").fetchall() == [
+    assert told(run, "SELECT id, kind, title FROM information ORDER BY id") == [
         ("a", "news", "Central bank holds its rate"),
         ("b", None, "Central bank holds its rate"),
     ]
-    tags = run("SELECT information_id, position, tag FROM information_tag ORDER BY 1, 2").fetchall()
+    tags = told(run, "SELECT information_id, position, tag FROM information_tag ORDER BY 1, 2")
     assert tags == [("a", 0, "x"), ("a", 1, "y"), ("b", 0, "rates"), ("b", 1, "macro")]
-    assert run("SELECT information_id, size FROM information_attachment").fetchall() == [("a", 48_213)]
+    assert told(run, "SELECT information_id, size FROM information_attachment") == [("a", 48_213)]
 
 
 class Commits:

@@ -1,6 +1,6 @@
 """What every cursor store promises, on real servers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from cdc.config import load
 from cdc.cursor.cursor import WatchedSource
 from cdc.cursor.owner import Owner
+from cdc.cursor.sql import SqlStore
 from cdc.cursor.store import Store
 from cdc.errors import CursorCorrupt, Fenced
 from cdc.events import Chunk, Load, Position
@@ -31,9 +32,20 @@ POSITIONS = [
 Made = Callable[..., Store]
 
 
-@pytest.fixture(params=["file", "mongo", "kafka"])
-def made(request: pytest.FixtureRequest, mongo_uri: str, kafka: str, database: str, topic: str, tmp_path: Path) -> Made:
+@pytest.fixture(params=["file", "mongo", "kafka", "mariadb", "postgres"])
+def made(  # one fixture for each kind of store
+    request: pytest.FixtureRequest,
+    mongo_uri: str,
+    kafka: str,
+    database: str,
+    topic: str,
+    tmp_path: Path,
+    sql_database: Callable[[str], str],
+) -> Iterator[Made]:
     """Makes a store of a pipeline, another one of the same each time."""
+    sql = request.param in {"mariadb", "postgres"}
+    url = sql_database(request.getfixturevalue(request.param)) if sql else None
+    stored: list[Store] = []
 
     def make(name: str = "p", source: WatchedSource | None = None, folder: Path = tmp_path) -> Store:
         flags = {
@@ -42,13 +54,21 @@ def made(request: pytest.FixtureRequest, mongo_uri: str, kafka: str, database: s
             "mongo.database": database,
             "kafka.bootstrap_servers": kafka,
             "cursor_dir": folder,
-            "cursor_store": request.param,
-            "cursor_collection": f"{database}.cursors",
-            "cursor_topic": f"{topic}-cursors",
+            "sink.url": url,
         }
-        return stores.store(load(flags, config=None).settings, source=source)
+        if not sql:
+            flags |= {
+                "cursor_store": request.param,
+                "cursor_collection": f"{database}.cursors",
+                "cursor_topic": f"{topic}-cursors",
+            }
+        stored.append(stores.store(load(flags, config=None).settings, source=source))
+        return stored[-1]
 
-    return make
+    yield make
+    for store in stored:
+        if isinstance(store, SqlStore):
+            store.transaction.close()
 
 
 def test_what_was_saved_comes_back_whole_and_what_was_forgotten_does_not(made: Made) -> None:
@@ -99,7 +119,7 @@ def test_a_second_holder_is_refused(made: Made) -> None:
         pass
 
 
-@pytest.mark.parametrize("made", ["mongo", "kafka"], indirect=True)
+@pytest.mark.parametrize("made", ["mongo", "kafka", "mariadb", "postgres"], indirect=True)
 def test_who_was_taken_over_on_another_machine_is_told_by_whom(
     made: Made, mongo: MongoClient[dict[str, Any]], database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from cdc.sink.sql.fit import fit
 from cdc.sink.sql.sink import SqlSink
 from cdc.sql.transaction import Transaction
 from tests.support.everything import PLAIN, TABLE, Document, document, expected, rows
-from tests.support.sql import Run, administrator
+from tests.support.sql import Run, administrator, told
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 
@@ -153,7 +153,7 @@ def test_what_no_row_can_hold_is_put_aside_with_its_column_and_the_rest_is_writt
     target(letters="letters").put([each for pair in zip(good, (it for _, it in bad), strict=True) for each in pair])
 
     assert rows(url) == {found["_id"]: expected(found) for found in good}
-    put_aside = run("SELECT reason, document_key, pipeline, op, db, coll FROM letters").fetchall()
+    put_aside = told(run, "SELECT reason, document_key, pipeline, op, db, coll FROM letters")
     assert Counter(row[0] for row in put_aside) == Counter(reason for reason, _ in bad)
     assert {tuple(row[2:]) for row in put_aside} == {("p", "insert", "db", "info")}
     assert {row[1] for row in put_aside} == {key_of(bson.encode({"_id": it["_id"]})).decode() for _, it in bad}
@@ -178,7 +178,7 @@ def test_what_the_database_refuses_is_found_among_many_and_told_without_its_valu
     found = {identity: row["word"] for identity, row in rows(url).items()}
     assert found == {f"k{n}": f"w{n}" for n in range(200) if n != 4} | {"k1": "w2", "k2": "w1", "k3": "w4"}
     unique = "another row has the same value in a unique index"
-    reasons = sorted(run("SELECT document_key, reason FROM letters").fetchall())
+    reasons = sorted(told(run, "SELECT document_key, reason FROM letters"))
     assert [row[0] for row in reasons] == ['{"_id":"high"}', '{"_id":"k3"}', '{"_id":"taken"}']
     assert "low: a constraint refuses it" in reasons[0][1]
     assert all(unique in row[1] for row in reasons[1:])
@@ -237,6 +237,6 @@ def test_tables_that_do_not_fit_are_refused_column_by_column(target: Callable[..
     with pytest.raises(ConfigInvalid) as refused:
         fit(transaction, TABLE, letters=None, create=False)
     said = str(refused.value)
-    assert [told for told in misfits.values() if told not in said] == []
+    assert [misfit for misfit in misfits.values() if misfit not in said] == []
     assert said.count(";") == len(misfits) - 1
     assert "cdc schema --ddl" in refused.value.hint

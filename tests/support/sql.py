@@ -22,3 +22,8 @@ def administrator(url: str) -> Iterator[Run]:
             yield lambda statement: connection.execute(text(statement))
     finally:
         made.dispose()
+
+
+def told(run: Run, query: str) -> list[tuple[Any, ...]]:
+    """The rows of a query."""
+    return [tuple(row) for row in run(query)]

@@ -33,8 +33,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     return lambda name, code, **data_types: install(tmp_path, name, code, **data_types)
 
 
-def data_type(model: type[BaseModel], **names: str) -> DataType:
-    return DataType(model=model, **{"collection": "c", "topic": "t", "increment_field": "at", **names})
+def data_type(model: type[BaseModel], *, increment_field: str = "at", key: str = "_id") -> DataType:
+    return DataType(model=model, collection="c", topic="t", increment_field=increment_field, key=key)
 
 
 class Lax(BaseModel):

@@ -55,6 +55,7 @@ def test_the_readmes_task_is_found_and_listed(package: Install) -> None:
         "mongo.database": "shop",
         "sink.url": "postgresql://warehouse.example/sales",
         "dead_letter_table": "cdc_dead_letter",
+        "checkpoint_interval": 3,
     }
 
 

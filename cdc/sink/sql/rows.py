@@ -90,9 +90,10 @@ class _Items:
     def __init__(self, child: Child, place: Callable[[Column], _Place]) -> None:
         self._path = child.path
         self._name, *self._inner = child.path.split(".")
-        self._whole = all(column.source == "" for column in child.columns) and child.rest is None
         self._columns = [place(column) for column in child.columns]
         self._rest = _rest(child.rest, [column.source for column in child.columns], place)
+        paths = {column.source for column in child.columns}
+        self._whole, self._fields = "" in paths, bool(paths - {""}) or child.rest is not None
 
     def rows(self, key: Values, document: Mapping[str, Any]) -> list[Values]:
         array = document.get(self._name)
@@ -102,17 +103,22 @@ class _Items:
             return []
         if not isinstance(array, list):
             raise _refused(self._path, "is no array")
-        return [(*key, position, *self._item(item, position)) for position, item in enumerate(array)]
-
-    def _item(self, item: Any, position: int) -> Values:  # noqa: ANN401 - whatever an array holds
+        position = 0
         try:
-            if self._whole:
-                return _values({"": item}, self._columns)
-            if not isinstance(item, dict):
-                raise _refused("", "is no document")
-            return (*_values({"": item, **item}, self._columns), *self._rest(item))
+            rows = []
+            for position, item in enumerate(array):
+                rows.append((*key, position, *self._item(item)))
         except Unencodable as refused:
             raise _refused(f"{self._path}.{position}", str(refused)) from refused
+        return rows
+
+    def _item(self, item: Any) -> Values:  # noqa: ANN401 - whatever an array holds
+        if not self._fields:
+            return _values({"": item}, self._columns)
+        if not isinstance(item, dict):
+            raise _refused("", "is no document")
+        found = {"": item, **item} if self._whole else item
+        return (*_values(found, self._columns), *self._rest(item))
 
 
 def _place(column: Column, *, dialect: Dialect, key: bool = False) -> _Place:

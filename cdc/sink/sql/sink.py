@@ -1,5 +1,6 @@
 """Documents into tables, in one transaction with the cursor."""
 
+import gc
 import queue
 import threading
 import time
@@ -28,6 +29,9 @@ AHEAD = 2
 
 BATCH_SECONDS = 10.0
 """How long a batch may take before a position is not saved for it; fewer rows a second are a fault."""
+
+FEWER_COLLECTIONS = 50_000
+"""Decoded documents hold no cycles; to look for some after each 700 new objects, as Python does, costs a sixth."""
 
 JOIN_SECONDS = 2.0
 LONGEST = 65536
@@ -95,6 +99,8 @@ class SqlSink:
         fit(self._transaction, self._table, letters=self._letters, create=self._create)
         self._writer = Writer(self._transaction, self._table, self._letters, self._refused, self._told)
         self._thread.start()
+        gc.freeze()
+        gc.set_threshold(FEWER_COLLECTIONS)
 
     def produce(self, records: Records, start: int, slot: Pending) -> int:
         for index in range(start, len(records)):
@@ -198,7 +204,7 @@ class SqlSink:
             self._done.put(batch)
 
     def _refused(self, image: Image, reason: str) -> Values:
-        return self._letter(self._place(image.records, image.index, reason))
+        return self._letter(self._place(image.records, image.place, reason))
 
     def _place(self, records: Records, index: int, reason: str) -> Rejected:
         key = self._identity(records.keys[index])

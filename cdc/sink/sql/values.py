@@ -156,7 +156,7 @@ def _uuid(value: object) -> str:
 def _json(value: object, *, nul: bool) -> str:
     text = orjson.dumps(value, _extended, _ORJSON)
     if b"null" in text and not _finite(value):  # orjson writes it in place of such a number
-        text = json_util.dumps(value, json_options=_RELAXED, ensure_ascii=False, separators=(",", ":")).encode()
+        text = _exact(value)
     if not nul and _NUL.search(text):
         raise RefusedError("holds U+0000, which PostgreSQL does not take")
     return text.decode()
@@ -173,7 +173,11 @@ def _finite(value: object) -> bool:
 def _extended(value: object) -> int | orjson.Fragment:
     if type(value) is Int64:
         return int(value)
-    return orjson.Fragment(json_util.dumps(value, json_options=_RELAXED, ensure_ascii=False))
+    return orjson.Fragment(_exact(value))
+
+
+def _exact(value: object) -> bytes:
+    return json_util.dumps(value, json_options=_RELAXED, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _not(what: str, value: object) -> RefusedError:

@@ -1,8 +1,7 @@
 """Images of documents into tables: many at once, and one by one where the database refuses some of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,14 +14,13 @@ from cdc.sql.schema import letters as of_letters
 from cdc.sql.transaction import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """What the document of a record has become, by its key; no row where it is gone."""
 
     key: Values
     row: Row | None
     records: Records
-    index: int
+    place: int
 
 
 class Told(Protocol):
