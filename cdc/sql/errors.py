@@ -20,7 +20,7 @@ _MYSQL_DENIED = frozenset({1044, 1142, 1143, 1227, 1345, 1370})
 _MISSING: dict[int | str, str] = {1049: "database", 1146: "table", 1051: "table", 1054: "column"}
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-_PG_GONE = frozenset({"57P01", "57P02", "57P03", "57P05", "57014", "25006"})
+_PG_GONE = frozenset({"57P01", "57P02", "57P03", "57P05", "57014", "25006", "25P03"})
 _PG_GONE_CLASSES = ("08", "53", "58")
 _PG_LOCKED = frozenset({"40001", "40P01", "55P03"})
 _PG_LOGIN = frozenset({"28000", "28P01"})
