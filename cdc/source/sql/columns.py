@@ -33,6 +33,7 @@ class Column(NamedTuple):
     name: str
     type: TypeEngine[Any]
     form: Form
+    nullable: bool = False
 
     @property
     def ordered(self) -> bool:

@@ -61,6 +61,8 @@ class SqlSource:
         self._notify = notify
         self._tables: dict[str, Table] = {}
         self._windows = {name: Window(polls.field, polls.lag, len(self._names)) for name in self._names}
+        self._states: Sequence[tuple[object, ...]] = ()
+        self._marks = b""
         self._described = 0.0
         self._pause = threading.Event()
 
@@ -218,5 +220,8 @@ class SqlSource:
         yield Batch(b"", self._position(load, now), server_time=now)
 
     def _position(self, load: Load | None, now: Timestamp) -> Position:
-        marks = places.encoded({name: window.saved() for name, window in self._windows.items()})
-        return Position(time=now, load=load, marks=marks)
+        states = [window.state for window in self._windows.values()]
+        if states != self._states:
+            self._states = states
+            self._marks = places.encoded({name: window.saved() for name, window in self._windows.items()})
+        return Position(time=now, load=load, marks=self._marks)

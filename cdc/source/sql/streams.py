@@ -24,6 +24,11 @@ _ESTIMATES = {
 }
 
 
+_NO_STANDSTILL = sa.text("SET LOCAL idle_in_transaction_session_timeout = '60s'")
+"""Whoever reads no further, as while Kafka is away, must not hold up an ALTER TABLE, and all that waits behind that;
+MySQL's net_write_timeout does the same."""
+
+
 class Rows(NamedTuple):
     """Rows as the database gave them, and as BSON."""
 
@@ -55,6 +60,8 @@ class Server:
 
     def require_increments(self, table: Table) -> None:
         """Raises `ConfigInvalid`: a row has none, and would never be read in its order."""
+        if not table.columns[table.by].nullable:
+            return
         with self._engine.connect() as connection:
             bare = connection.execute(table.without()).first()
         if bare is not None:
@@ -88,6 +95,8 @@ class Server:
     ) -> Iterator[Iterator[Rows]]:
         """Rows in order, as of now, in parts of a bounded size. Who leaves early leaves the connection, too."""
         with self._engine.connect() as connection:
+            if self._dialect == "postgresql":
+                connection.execute(_NO_STANDSTILL)
             streaming = connection.execution_options(stream_results=True, max_row_buffer=1)
             result = streaming.execute(table.rows(above=above, behind=behind))
             try:

@@ -64,6 +64,8 @@ class Table:
         ]
         statement = sa.select(*selected).select_from(self._source).order_by(*self.order)
         statement = self._by_index(statement)
+        if self.columns[self.by].nullable:
+            statement = statement.where(self.order[0].is_not(None))
         if above is not None:
             statement = statement.where(self.order[0] > _bound(above))
         return statement if behind is None else statement.where(self._behind(behind))
@@ -130,7 +132,12 @@ def described(connection: Connection, name: str, by: str, dialect: Dialect) -> T
         found = inspector.get_columns(table, schema or None)
     documents = _documents(connection, table, schema)
     columns = tuple(
-        Column(each["name"], each["type"], _JSON if each["name"] in documents else form(each["type"], dialect))
+        Column(
+            each["name"],
+            each["type"],
+            _JSON if each["name"] in documents else form(each["type"], dialect),
+            each["nullable"],
+        )
         for each in found
     )
     names = [column.name for column in columns]

@@ -15,7 +15,7 @@ from cdc.source.sql.places import Place, given_back, kept
 MOST_ROWS = 100_000
 """Remembered of all tables together: also how many of the last rows may be late when a first load begins."""
 LEAST_ROWS = 1000
-MOST_SAVED = 20_000
+MOST_SAVED = 10_000
 """Digests that a position has at most, for all tables together."""
 STEP = 100
 DIGEST_BYTES = 8
@@ -40,6 +40,7 @@ class Window:
         self._count = 0
         self._begun = 0.0
         self._resumed = False
+        self._version = 0
         self.floor: Any = None
         self.at: Place | None = None
 
@@ -66,6 +67,7 @@ class Window:
         self._digests[who] = what
         if len(self._digests) > self.most:
             self._narrow()
+        self._version += known != what
         return known != what
 
     def read_to(self, place: Place) -> None:
@@ -78,8 +80,14 @@ class Window:
         self.at = None
         for who in () if self._resumed else self._digests.keys() - self._met:
             del self._digests[who]
+            self._version += 1
         if self._last is not None and (not self._reached or self._reached[-1][1] != self._last):
             self._reached.append((now, self._last))
+
+    @property
+    def state(self) -> tuple[int, Any, Place | None]:
+        """Another one wherever `saved` gives something else."""
+        return self._version, self.floor, self.at
 
     def saved(self) -> dict[str, Any]:
         """As it is kept in a position; digests only where they are not too many."""
