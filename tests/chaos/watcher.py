@@ -80,7 +80,7 @@ def replaced(ground: Ground) -> None:
         _cursors_expire(ground)
         until(lambda: "watching" in second.text or not second.alive, seconds=SECONDS, what="a second instance")
         ground.flow()
-        pause(SLEEP_SECONDS)
+        pause(min(SLEEP_SECONDS, ground.outage))
     until(lambda: not first.alive, seconds=SECONDS, what="the first one's end")
     assert first.process.returncode == 6, first.text[-3000:]
     assert "taken over by pid" in first.text
