@@ -65,10 +65,8 @@ def _once(settings: Mapping[str, Any]) -> str:
     return ", exactly once" if "guarantee" in settings else ""
 
 
-KILLS = Fault("SIGKILL of the watcher", watcher.killed, times=200, runs=4, prepare=watcher.loading)
-
 FAULTS = [
-    KILLS,
+    Fault("SIGKILL of the watcher", watcher.killed, times=200, runs=4, prepare=watcher.loading),
     Fault(
         "SIGKILL of the watcher, exactly once",
         watcher.killed,
@@ -77,6 +75,7 @@ FAULTS = [
         settings=EXACTLY_ONCE,
         prepare=watcher.loading,
     ),
+    Fault("SIGKILL of the watcher amid changes, exactly once", watcher.killed, times=50, settings=EXACTLY_ONCE),
     Fault("asleep, another instance takes over", watcher.replaced, runs=2, settings=STANDBY, suite=True),
     Fault(
         "asleep, another instance takes over, exactly once",
