@@ -8,12 +8,14 @@ import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from subprocess import TimeoutExpired
 
+from cdc.errors import CdcError
 from cdc.local import stack
 from tests.chaos import results
 from tests.chaos.checks import Outcome
 from tests.chaos.faults import FAULTS, Fault
-from tests.chaos.ground import CannotRun, run
+from tests.chaos.ground import CannotRun, run, start
 from tests.chaos.results import Row
 from tests.chaos.servers import Kind, Servers, served
 
@@ -52,10 +54,10 @@ def _done(servers: Servers, folder: Path, fault: Fault, part: float) -> Row:
             found = run(servers, folder / str(number), [fault] * times)
         except CannotRun as lacking:
             return Row(fault.name, outcome, lacking=str(lacking))
-        except AssertionError as error:
+        except (AssertionError, CdcError, TimeoutExpired) as error:
             _tell(f"{fault.name}, run {number + 1}: {error}")
             wrong.append("a run did not come to rest")
-            servers.stack.start()
+            start(*servers.stack.servers)
             servers.mend()
             continue
         outcome += found

@@ -16,6 +16,7 @@ from pymongo import MongoClient
 from cdc.config import load
 from cdc.cursor.cursor import Cursor
 from cdc.errors import Retryable
+from cdc.local.server import Server
 from cdc.local.stack import Stack
 from cdc.ops import stores
 from tests.chaos.checks import Outcome, check
@@ -162,6 +163,21 @@ class Ground:
             return topics.ends(self.stack.kafka, self.topic)
         except KafkaException:
             return 0
+
+
+def start(*servers: Server) -> None:
+    """All at once, and wait until they serve, however slow the machine is."""
+    for server in servers:
+        server.launch()
+    for server in servers:
+        until(lambda: _serves(server), seconds=SECONDS, what=f"{server.name}")  # noqa: B023 - waited for here
+
+
+def _serves(server: Server) -> bool:
+    with suppress(Retryable):
+        server.wait()
+        return True
+    return False
 
 
 class Breaking(Protocol):

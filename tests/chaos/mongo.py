@@ -6,7 +6,7 @@ from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure
 
 from cdc.local.mongod import Mongod
-from tests.chaos.ground import SECONDS, Ground
+from tests.chaos.ground import SECONDS, Ground, start
 from tests.chaos.writers import KEYS, WRITERS, Document
 from tests.support import oplog
 from tests.support.suspending import suspended
@@ -19,7 +19,7 @@ def primary_killed(ground: Ground) -> None:
     primary = _primary(ground)
     primary.kill()
     ground.flow(50)
-    primary.start()
+    start(primary)
 
 
 def stepped_down(ground: Ground) -> None:
