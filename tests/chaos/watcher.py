@@ -18,7 +18,7 @@ from tests.chaos.writers import Document
 from tests.support.suspending import suspended
 from tests.support.waiting import until
 
-LOADED, RATE = 5000, 1000
+LOADED, RATE = 2000, 1000
 """Documents of a load that many kills hit, and how many of them are read in a second."""
 
 TRANSACTION_SECONDS = 10
