@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -23,8 +24,7 @@ from tests.chaos.servers import Kind, Servers, served
 def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    words = arguments.only
-    chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    chosen = [fault for fault in FAULTS if _meant(fault, arguments.only)]
     failed = False
     with tempfile.TemporaryDirectory(prefix="cdc-chaos-") as name:
         for kind in Kind:
@@ -41,6 +41,12 @@ def main() -> int:
                     results.keep(row, [each.name for each in FAULTS])
                     _tell(row.line)
     return int(failed)
+
+
+def _meant(fault: Fault, words: Sequence[str]) -> bool:
+    """A whole name means that fault alone."""
+    parts = [word for word in words if all(word != each.name for each in FAULTS)]
+    return not words or fault.name in words or any(word in fault.name for word in parts)
 
 
 def _done(servers: Servers, folder: Path, fault: Fault, part: float) -> Row:
