@@ -5,15 +5,18 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from subprocess import TimeoutExpired
 
+from cdc.errors import CdcError
 from cdc.local import stack
 from tests.chaos import results
 from tests.chaos.checks import Outcome
 from tests.chaos.faults import FAULTS, Fault
-from tests.chaos.ground import CannotRun, run
+from tests.chaos.ground import CannotRun, run, start
 from tests.chaos.results import Row
 from tests.chaos.servers import Kind, Servers, served
 
@@ -21,8 +24,7 @@ from tests.chaos.servers import Kind, Servers, served
 def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    words = arguments.only
-    chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    chosen = [fault for fault in FAULTS if _meant(fault, arguments.only)]
     failed = False
     with tempfile.TemporaryDirectory(prefix="cdc-chaos-") as name:
         for kind in Kind:
@@ -41,6 +43,12 @@ def main() -> int:
     return int(failed)
 
 
+def _meant(fault: Fault, words: Sequence[str]) -> bool:
+    """A whole name means that fault alone."""
+    parts = [word for word in words if all(word != each.name for each in FAULTS)]
+    return not words or fault.name in words or any(word in fault.name for word in parts)
+
+
 def _done(servers: Servers, folder: Path, fault: Fault, part: float) -> Row:
     outcome, wrong, began = Outcome(), [], time.monotonic()
     left = max(1, round(fault.times * part))
@@ -52,10 +60,10 @@ def _done(servers: Servers, folder: Path, fault: Fault, part: float) -> Row:
             found = run(servers, folder / str(number), [fault] * times)
         except CannotRun as lacking:
             return Row(fault.name, outcome, lacking=str(lacking))
-        except AssertionError as error:
+        except (AssertionError, CdcError, TimeoutExpired) as error:
             _tell(f"{fault.name}, run {number + 1}: {error}")
             wrong.append("a run did not come to rest")
-            servers.stack.start()
+            start(*servers.stack.servers)
             servers.mend()
             continue
         outcome += found

@@ -49,7 +49,13 @@ def _networks() -> list[Fault]:
         ("half open", network.half_open),
     ]
     return [
-        Fault(f"the network to {server} {what}{_once(settings)}", partial(do, way), settings=settings, network=True)
+        Fault(
+            f"the network to {server} {what}{_once(settings)}",
+            partial(do, way),
+            settings=settings,
+            network=True,
+            suite=do is not network.half_open and settings in ({}, network.HANGS | EXACTLY_ONCE),
+        )
         for server, way, settings in ways
         for what, do in kinds
     ]
@@ -59,10 +65,8 @@ def _once(settings: Mapping[str, Any]) -> str:
     return ", exactly once" if "guarantee" in settings else ""
 
 
-KILLS = Fault("SIGKILL of the watcher", watcher.killed, times=200, runs=4, prepare=watcher.loading)
-
 FAULTS = [
-    KILLS,
+    Fault("SIGKILL of the watcher", watcher.killed, times=200, runs=4, prepare=watcher.loading),
     Fault(
         "SIGKILL of the watcher, exactly once",
         watcher.killed,
@@ -71,7 +75,8 @@ FAULTS = [
         settings=EXACTLY_ONCE,
         prepare=watcher.loading,
     ),
-    Fault("asleep, another instance takes over", watcher.replaced, runs=2, settings=STANDBY),
+    Fault("SIGKILL of the watcher amid changes, exactly once", watcher.killed, times=50, settings=EXACTLY_ONCE),
+    Fault("asleep, another instance takes over", watcher.replaced, runs=2, settings=STANDBY, suite=True),
     Fault(
         "asleep, another instance takes over, exactly once",
         watcher.replaced,
@@ -131,7 +136,9 @@ FAULTS = [
     Fault("a topic's leader moved", kafka.leader_moved, runs=2, kind=Kind.THREE),
     Fault("a topic's leader moved, exactly once", kafka.leader_moved, runs=2, kind=Kind.THREE, settings=EXACTLY_ONCE),
     Fault("all brokers stopped for 60 s", kafka.brokers_stopped, runs=2),
-    Fault("all brokers stopped for 60 s, exactly once", kafka.brokers_stopped, runs=2, settings=EXACTLY_ONCE),
+    Fault(
+        "all brokers stopped for 60 s, exactly once", kafka.brokers_stopped, runs=2, settings=EXACTLY_ONCE, suite=True
+    ),
     Fault("a broker that answers slowly", kafka.broker_slow, settings=kafka.IMPATIENT),
     Fault(
         "a broker that answers slowly, exactly once",

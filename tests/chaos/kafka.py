@@ -7,7 +7,7 @@ from confluent_kafka import ElectionType, KafkaError, KafkaException, TopicParti
 from confluent_kafka.admin import AdminClient
 
 from cdc.local.broker import Broker
-from tests.chaos.ground import SECONDS, Ground, pause
+from tests.chaos.ground import SECONDS, Ground, pause, start
 from tests.support.suspending import suspended
 from tests.support.waiting import until
 
@@ -20,7 +20,7 @@ def leader_killed(ground: Ground) -> None:
     leader = _leader(ground)
     leader.kill()
     ground.flow(50)
-    _start(leader)
+    start(leader)
 
 
 def leader_moved(ground: Ground) -> None:
@@ -28,7 +28,7 @@ def leader_moved(ground: Ground) -> None:
     leader = _leader(ground)
     leader.stop()
     ground.flow(50)
-    _start(leader)
+    start(leader)
     admin = _admin(ground)
     partition = TopicPartition(ground.topic, 0)
 
@@ -47,10 +47,7 @@ def brokers_stopped(ground: Ground) -> None:
     for broker in ground.stack.brokers:
         broker.kill()
     pause(ground.outage)
-    for broker in ground.stack.brokers:
-        broker.launch()
-    for broker in ground.stack.brokers:
-        broker.wait()
+    start(*ground.stack.brokers)
 
 
 def broker_slow(ground: Ground) -> None:
@@ -59,11 +56,6 @@ def broker_slow(ground: Ground) -> None:
         with suspended(random.choice(ground.stack.brokers)):
             pause(SLOW_SECONDS)
         pause(0.3)
-
-
-def _start(broker: Broker) -> None:
-    broker.launch()
-    broker.wait()
 
 
 def _leader(ground: Ground) -> Broker:

@@ -1,12 +1,12 @@
 """What is done to MongoDB."""
 
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 
 from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure
 
 from cdc.local.mongod import Mongod
-from tests.chaos.ground import SECONDS, Ground
+from tests.chaos.ground import SECONDS, Ground, start
 from tests.chaos.writers import KEYS, WRITERS, Document
 from tests.support import oplog
 from tests.support.suspending import suspended
@@ -19,7 +19,7 @@ def primary_killed(ground: Ground) -> None:
     primary = _primary(ground)
     primary.kill()
     ground.flow(50)
-    primary.start()
+    start(primary)
 
 
 def stepped_down(ground: Ground) -> None:
@@ -28,19 +28,24 @@ def stepped_down(ground: Ground) -> None:
 
 
 def rolled_back(ground: Ground) -> None:
-    """The primary is cut off with writes that only it has, another one is elected, and it comes back."""
+    """The primary is left alone with writes that only it has, the others elect one of them, and it comes back.
+
+    The others are killed, since one that sleeps still finds those writes in its sockets.
+    """
     primary = _primary(ground)
-    with ExitStack() as asleep:
-        for node in ground.stack.mongo:
-            if node is not primary:
-                asleep.enter_context(suspended(node))
-        with MongoClient[Document](primary.uri, w=1) as client:
-            client[ground.database].info.insert_many([{"_id": f"lost-{number}", "w": 0} for number in range(100)])
-        with suspended(primary):
-            asleep.close()
-            until(lambda: _primary(ground, less=primary), seconds=SECONDS, what="another primary")
-            ground.flow(50)
+    others = [node for node in ground.stack.mongo if node is not primary]
+    for node in others:
+        node.kill()
+    alone = [f"alone-{ground.log.mark()}" for _ in range(100)]
+    with MongoClient[Document](primary.uri, w=1) as client:
+        client[ground.database].info.insert_many([{"_id": key, "w": 0} for key in alone])
+    with suspended(primary):
+        start(*others)
+        until(lambda: _primary(ground, less=primary), seconds=SECONDS, what="another primary")
+        ground.flow(50)
     until(lambda: primary.hello().get("secondary"), seconds=SECONDS, what="the end of the rollback")
+    with MongoClient[Document](ground.stack.mongo_uri) as client:
+        assert not client[ground.database].info.count_documents({"_id": {"$in": alone}})
 
 
 def dropped(ground: Ground) -> None:

@@ -18,7 +18,7 @@ from tests.chaos.writers import Document
 from tests.support.suspending import suspended
 from tests.support.waiting import until
 
-LOADED, RATE = 5000, 1000
+LOADED, RATE = 2000, 1000
 """Documents of a load that many kills hit, and how many of them are read in a second."""
 
 TRANSACTION_SECONDS = 10
@@ -80,7 +80,7 @@ def replaced(ground: Ground) -> None:
         _cursors_expire(ground)
         until(lambda: "watching" in second.text or not second.alive, seconds=SECONDS, what="a second instance")
         ground.flow()
-        pause(SLEEP_SECONDS)
+        pause(min(SLEEP_SECONDS, ground.outage))
     until(lambda: not first.alive, seconds=SECONDS, what="the first one's end")
     assert first.process.returncode == 6, first.text[-3000:]
     assert "taken over by pid" in first.text

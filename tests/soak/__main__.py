@@ -44,7 +44,7 @@ TEXT = """\
 Written by the command itself on {date}. {machine}; {busy:.1f} processes wanted to run on average.
 
 Updates, inserts and deletes of {documents:,} documents, at {share:.0%} of what writer, MongoDB, `cdc` and Kafka did
-together on this machine at their limit, {limit:,.0f} changes a second. {changes:,} changes in {minutes:.0f} minutes,
+together on this machine at their limit, {limit:,.0f} changes a second. {changes:,} changes in {minutes:.1f} minutes,
 {records:,} records: {verdict}.
 
 Flat means: the median of the last third is at most {most:.0%} of the middle third's. {flat}
