@@ -1,6 +1,5 @@
 """Cursors in a table, a row for each pipeline, kept by the transaction that writes the rows of its documents."""
 
-import threading
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from sqlalchemy.schema import CreateTable
 
 from cdc.cursor.cursor import WatchedSource
 from cdc.cursor.owner import Owner
+from cdc.cursor.standby import Standby
 from cdc.cursor.store import Store
 from cdc.errors import ConfigInvalid
 from cdc.sql.schema import CURSORS, tables
@@ -73,7 +73,7 @@ class SqlStore(Store):
         found = self._found()
         raise self._taken_over(None if found is None else found.owner, hint=HINT)
 
-    def leased(self, *, standby: threading.Event | None) -> AbstractContextManager[None]:
+    def leased(self, *, standby: Standby | None) -> AbstractContextManager[None]:
         if standby is not None:
             raise ConfigInvalid(
                 "--standby: a cursor in a SQL database knows no lease, the last one to start has it",

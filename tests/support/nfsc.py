@@ -50,7 +50,7 @@ def _of_tables(url: str) -> Iterator[tuple[str, int]]:
         tags = _children(connection, "information_tag", ("tag",))
         files = _children(connection, "information_attachment", _FILE)
         columns = ", ".join(("id", *_PLAIN, "sentiment", *_TIMES, *_JSON))
-        rows = connection.execute(sqlalchemy.text(f"SELECT {columns} FROM information"))  # noqa: S608 - names of ours
+        rows = connection.execute(sqlalchemy.text(f"SELECT {columns} FROM information"))
         for key, *values in rows:
             plain, times = values[: len(_PLAIN) + 1], values[len(_PLAIN) + 1 : -len(_JSON)]
             row = plain + [None if time is None else _utc(time) for time in times]
@@ -63,7 +63,7 @@ def _of_tables(url: str) -> Iterator[tuple[str, int]]:
 
 def _children(connection: sqlalchemy.Connection, table: str, columns: tuple[str, ...]) -> dict[str, list[list[Any]]]:
     """By the document's id, the rows of its items; raises where their positions are not 0, 1, 2 …"""
-    query = f"SELECT information_id, position, {', '.join(columns)} FROM {table} ORDER BY 1, 2"  # noqa: S608 - names of ours
+    query = f"SELECT information_id, position, {', '.join(columns)} FROM {table} ORDER BY 1, 2"
     found: dict[str, list[list[Any]]] = {}
     for key, position, *values in connection.execute(sqlalchemy.text(query)):
         several = found.setdefault(key, [])

@@ -323,4 +323,5 @@ def test_every_error_of_ours_names_its_exit_code() -> None:
     assert {kind.__name__: int(kind.exit_code) for kind in kinds(CdcError) if not kind.__subclasses__()} == {
         "SourceUnreachable": 3, "SinkUnreachable": 3, "StoreUnreachable": 3, "Unencodable": 5, "TooLarge": 5,
         "ConfigInvalid": 2, "AccessDenied": 2, "HistoryLost": 4, "CursorCorrupt": 4, "UnknownOperation": 5, "Fenced": 6,
+            "Different": 7,
     }  # fmt: skip
