@@ -60,7 +60,8 @@ class Process:
                 for member in family:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         member.kill()
-                psutil.wait_procs(family, _KILLED_SECONDS)
+                wait_for(lambda: all(map(_over, family)), _KILLED_SECONDS)
+            self.exit_code()
 
     def stop(self, seconds: float, number: signal.Signals = signal.SIGTERM) -> None:
         """Asks it to end, and after `seconds` makes it."""
@@ -80,11 +81,16 @@ class Process:
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
             ours = abs(process.create_time() - self.started) < _CLOCK_STEP
-            # While a killed process still has threads, it still holds its ports and files.
-            over = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() == 1
-            if ours and not over:
+            if ours and not _over(process):
                 return process
         return None
+
+
+def _over(process: psutil.Process) -> bool:
+    """While a killed process still has threads, it still holds its ports and files."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() == 1
+    return True
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:

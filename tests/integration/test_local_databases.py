@@ -29,6 +29,10 @@ def sigkill(server: Database) -> None:
     os.kill(server.pid, signal.SIGKILL)
 
 
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
 def family(server: Database) -> list[psutil.Process]:
     leader = psutil.Process(server.pid)
     return [leader, *leader.children(recursive=True)]
@@ -44,10 +48,12 @@ def test_databases_are_added_to_a_stack_survive_a_kill_and_go_with_it(own_stack:
 
     assert up(stack.folder) == status(stack.folder) == grown
     for server, kill in zip(grown.databases.values(), (sigkill, Database.kill), strict=True):
-        assert {process.username() for process in family(server)} != {"root"}
+        killed = family(server)
+        assert {process.username() for process in killed} != {"root"}
         with administrator(server.url):
             kill(server)
-        assert wait_for(lambda server=server: not server.running, 20)  # type: ignore[misc]
+        assert wait_for(lambda killed=killed: not alive(killed), 20)  # type: ignore[misc]
+        assert not server.running
         server.start()
         with administrator(server.url) as run:
             assert run("SELECT name FROM kept").scalars().all() == ["é😀"]
@@ -58,7 +64,7 @@ def test_databases_are_added_to_a_stack_survive_a_kill_and_go_with_it(own_stack:
     running = [process for server in grown.databases.values() for process in family(server)]
     with administrator(grown.databases["postgres"].url):
         reset(stack.folder)
-    assert not [process for process in running if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert not alive(running)
     assert not [server.home for server in grown.databases.values() if server.home.exists()]
 
 

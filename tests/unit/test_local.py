@@ -139,6 +139,7 @@ def test_a_database_that_is_not_installed_is_named_with_its_package(
 def test_only_root_s_databases_run_as_another_user_and_lie_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name, **_: name)
     server = Stack(tmp_path, OPTIONS).databases["mariadb"]
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     (server.home / "data").mkdir(parents=True)
