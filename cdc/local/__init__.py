@@ -1,4 +1,4 @@
-"""Real servers on 127.0.0.1: a `mongod` replica set and Apache Kafka from pip alone, Debian's databases beside them."""
+"""Real servers on 127.0.0.1: a `mongod` replica set and Apache Kafka, from pip alone; Debian's databases too."""
 
 from importlib.util import find_spec
 

@@ -40,6 +40,7 @@ def test_the_servers_outlive_the_command_that_started_them(folder: Path) -> None
 
     shown = local("status", at)
     assert shown.returncode == 0
+    assert all(address in shown.stdout for address in stack.environment().values())
     for server in stack.servers:
         assert re.search(rf"^{server.name} +{server.address} +{server.pid} ", shown.stdout, re.MULTILINE)
 
