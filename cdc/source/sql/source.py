@@ -73,7 +73,9 @@ class SqlSource:
                 yield from self._batches(start)
         except ConfigInvalid as error:
             if isinstance(error.__cause__, DBAPIError) and code(error.__cause__) in COLUMN_GONE:
-                raise SourceUnreachable(f"{error}: it was altered", hint="it is read again as it is now") from error
+                raise SourceUnreachable(
+                    f"{self._address}: a table was altered while it was read", hint="it is read as it is now"
+                ) from error
             raise
 
     def close(self) -> None:
