@@ -12,7 +12,7 @@ from cdc.metrics import timed
 from cdc.sql.engine import engine
 from cdc.sql.errors import SINK, translated
 
-LOCK_SECONDS, IDLE_SECONDS = 10, 60
+LOCK_SECONDS, IDLE_SECONDS = 10, 20
 """How long a row that another transaction holds is waited for, and an open transaction may say nothing.
 
 The second lets a process that stands still lose its transaction, so that it holds up no other.

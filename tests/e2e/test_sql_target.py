@@ -124,6 +124,7 @@ def test_the_last_one_to_start_has_the_tables(
             assert f"was taken over by pid {second.process.pid} on" in first.text
 
 
+@pytest.mark.parametrize("url", ["mariadb"], indirect=True)
 def test_what_no_row_can_hold_ends_the_run_until_there_is_a_table_for_it(
     mongo: MongoClient[dict[str, Any]], database: str, env: dict[str, str], run: Run
 ) -> None:

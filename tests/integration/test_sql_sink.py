@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from cdc.config.sql import SqlSettings
 from cdc.encode.keys import key_of
-from cdc.errors import ConfigInvalid, Unencodable
+from cdc.errors import ConfigInvalid, SinkUnreachable, Unencodable
 from cdc.events import Namespace, Operation, Position, Records
 from cdc.ledger import Ledger, Slot
 from cdc.sink.sql.fit import fit
@@ -21,6 +21,7 @@ from cdc.sink.sql.sink import SqlSink
 from cdc.sql.transaction import Transaction
 from tests.support.everything import PLAIN, TABLE, Document, document, expected, rows
 from tests.support.sql import Run, administrator, told
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 
@@ -51,7 +52,14 @@ class Target:
         self.sink.open()
 
     def put(self, documents: Sequence[Document | ObjectId | str]) -> None:
-        """Images in this order; of what is not a document, its delete."""
+        """Images in this order, committed; of what is not a document, its delete."""
+        slot = self.send(documents)
+        self.sink.flush(30)
+        self.sink.poll(0)
+        assert slot.settled
+        self.transaction.commit()
+
+    def send(self, documents: Sequence[Document | ObjectId | str]) -> Slot:
         records = Records()
         for each in documents:
             whole = each if isinstance(each, dict) else None
@@ -68,10 +76,8 @@ class Target:
         while (sent := self.sink.produce(records, sent, slot)) < len(records):
             self.sink.poll(10)
         slot.seal()
-        self.sink.flush(30)
-        self.sink.poll(0)
-        assert slot.settled
-        self.transaction.commit()
+        self.sink.hurry()
+        return slot
 
 
 @pytest.fixture
@@ -195,6 +201,28 @@ def test_without_a_table_for_letters_it_stops_at_the_first_and_names_key_and_col
     with pytest.raises(Unencodable, match=r"of \{\"_id\":\"c\"\}: .*another row has the same value in a unique index"):
         made.put([{"_id": "b", "word": "x"}, {"_id": "c", "word": "x"}])
     assert run("SELECT COUNT(*) FROM everything").scalar_one() == 0
+
+
+WAITING = {
+    "mysql": "SELECT CAST(variable_value AS INT) FROM information_schema.global_status "
+    "WHERE variable_name = 'INNODB_ROW_LOCK_CURRENT_WAITS'",
+    "postgresql": "SELECT COUNT(*) FROM pg_locks WHERE NOT granted",
+}
+
+
+def test_the_loser_of_a_deadlock_may_try_again(target: Callable[..., Target], run: Run) -> None:
+    made = target()
+    made.put([{"_id": f"k{n:02}", "word": "x"} for n in range(50)])
+    run("BEGIN")
+    run("UPDATE everything SET word = 'y' WHERE id > 'k00'")  # more rows than ours: the victim is not this one
+    made.send([{"_id": "k00", "word": "z"}, {"_id": "k01", "word": SECRET}])
+    until(lambda: run(WAITING[made.transaction.address.dialect]).scalar_one(), what="a row that is waited for")
+    run("UPDATE everything SET word = 'y' WHERE id = 'k00'")
+    with pytest.raises(SinkUnreachable, match="ended the transaction for another one") as lost:
+        made.sink.poll(20)
+    assert SECRET not in str(lost.value.__cause__)
+    run("COMMIT")
+    assert run("SELECT COUNT(*) FROM everything WHERE word = 'y'").scalar_one() == 50
 
 
 MISFITS: dict[str, dict[str, str]] = {

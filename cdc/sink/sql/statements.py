@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from cdc.config.sql import Dialect
 from cdc.models import table as mapping
@@ -79,7 +80,11 @@ class _MySql:
             statement = f"{head}{some}{tail}"
             if len(statement) > self._packet // 5 and (length := len(statement.encode())) >= self._packet - 1:
                 raise OversizeError(f"needs {length} bytes in one statement, and max_allowed_packet is {self._packet}")
-            connection.exec_driver_sql(statement, execution_options=_AS_IT_IS)
+            try:
+                connection.exec_driver_sql(statement, execution_options=_AS_IT_IS)
+            except DBAPIError as error:
+                error.statement = f"{head}…"  # an error repeats no values
+                raise
 
 
 _LEAST = 1024 * 1024

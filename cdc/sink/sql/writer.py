@@ -76,16 +76,21 @@ class Writer:
                 self._letters.insert(self._transaction.connection, letters)
 
     def _apply(self, images: Sequence[Image], letters: list[Values]) -> None:
-        """Halves, again and again, until the refused ones stand alone."""
+        """Halves, again and again, until the refused ones stand alone.
+
+        What is no refusal, as a deadlock, may have ended the savepoint too, which is left alone then.
+        """
         if not images:
             return
+        savepoint = self._transaction.connection.begin_nested()
         try:
-            with self._transaction.connection.begin_nested():
-                self._last(images)
+            self._last(images)
+            savepoint.commit()
         except (SQLAlchemyError, OversizeError) as error:
             reason = str(error) if isinstance(error, OversizeError) else refusal(error)
             if reason is None:
                 raise
+            savepoint.rollback()
             if len(images) == 1:
                 letters.append(self._refused(images[0], reason))
                 return
