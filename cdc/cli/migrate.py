@@ -83,7 +83,14 @@ def migrate(
         ),
     ] = None,
     config: options.Config = None,
-    name: options.Name = None,
+    name: Annotated[
+        str | None,
+        Option(
+            metavar="NAME",
+            help="Name of the pipeline: of its cursor and its metrics. (default: the task's)",
+            rich_help_panel=options.RUN,
+        ),
+    ] = None,
     on_history_lost: options.OnHistoryLost = None,
     startup_timeout: options.StartupTimeout = None,
     shutdown_timeout: options.ShutdownTimeout = None,

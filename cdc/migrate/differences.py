@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import Literal, NamedTuple
 
-CACHE_KIB = 32 * 1024
+CACHE_KIB = 16 * 1024
 """What SQLite holds of its file in memory."""
 
 PENDING = 1000

@@ -35,9 +35,9 @@ def bar(progress: Progress) -> Table:
 
 
 def words(progress: Progress) -> str:
-    """How far the load under way is, in one line."""
+    """How far the load under way is, in one line: with what else is counted in place of its chunks, where it is."""
     load = progress.last_load
-    return f"{_documents(load)} · {_pace(progress)} · {_chunks(load)}{counted_beside(progress)}"
+    return f"{_documents(load)} · {_pace(progress)}{counted_beside(progress) or f' · {_chunks(load)}'}"
 
 
 def counted_beside(progress: Progress) -> str:

@@ -18,11 +18,14 @@ Columns = tuple[mapping.Column, ...]
 class Statements(Protocol):
     """Of a table whose first `keys` columns are its key; at most `most` rows go into one statement."""
 
-    def insert(self, connection: Connection, rows: Sequence[Values]) -> None:
-        """Rows whose keys are not there."""
+    def form(self, values: Values) -> Any:  # noqa: ANN401 - the database's own
+        """A row as the statements take it."""
 
-    def upsert(self, connection: Connection, rows: Sequence[Values]) -> None:
-        """Rows that replace those of their keys; no key twice."""
+    def insert(self, connection: Connection, rows: Sequence[Any]) -> None:
+        """Formed rows whose keys are not there."""
+
+    def upsert(self, connection: Connection, rows: Sequence[Any]) -> None:
+        """Formed rows that replace those of their keys; no key twice."""
 
     def delete(self, connection: Connection, keys: Sequence[Values]) -> None:
         """The rows of these keys, or of what they begin with."""
@@ -60,14 +63,14 @@ class _MySql:
         self._update = f" ON DUPLICATE KEY UPDATE {', '.join([kept, *changed])}"
         self._delete = f"DELETE FROM {table} WHERE "
         self._columns, self._quoted = columns, quoted
-        self._row = renderer(columns)
+        self.form = renderer(columns)
         self._most, self._packet = limits.rows, limits.packet or _LEAST
 
-    def insert(self, connection: Connection, rows: Sequence[Values]) -> None:
-        self._each(connection, self._insert, list(map(self._row, rows)), "")
+    def insert(self, connection: Connection, rows: Sequence[str]) -> None:
+        self._each(connection, self._insert, rows, "")
 
-    def upsert(self, connection: Connection, rows: Sequence[Values]) -> None:
-        self._each(connection, self._insert, list(map(self._row, rows)), self._update)
+    def upsert(self, connection: Connection, rows: Sequence[str]) -> None:
+        self._each(connection, self._insert, rows, self._update)
 
     def delete(self, connection: Connection, keys: Sequence[Values]) -> None:
         if keys:
@@ -107,6 +110,9 @@ class _PostgreSql:
         self._upsert = f"{self._insert} ON CONFLICT ({', '.join(quoted[:keys])}) {then}"
         self._table, self._keys = table, quoted
         self._most = limits.rows
+
+    def form(self, values: Values) -> Values:
+        return values
 
     def insert(self, connection: Connection, rows: Sequence[Values]) -> None:
         self._each(connection, self._insert, rows)

@@ -15,7 +15,7 @@ from cdc.sql.transaction import Transaction
 
 
 class Image(NamedTuple):
-    """What the document of a record has become, by its key; no row where it is gone."""
+    """What the document of a record has become, by its key, formed; no row where it is gone."""
 
     key: Values
     row: Row | None
@@ -68,12 +68,18 @@ class Writer:
         self._children = made[: len(table.children)]
         self._letters = made[-1] if letters else None
 
+    def form(self, row: Row) -> Row:
+        """The row as statements take it; made by who maps, while the database is at work."""
+        parts = zip(self._children, row.children, strict=True)
+        children = tuple([list(map(child.form, rows)) for child, rows in parts])
+        return Row(row.key, self._parents.form(row.values), children)
+
     def write(self, images: Sequence[Image], letters: list[Values]) -> None:
         """All of them, in their order; those that the database refuses become `letters`, which are written last."""
         with self._transaction.translated():
             self._apply(images, letters)
             if self._letters is not None:
-                self._letters.insert(self._transaction.connection, letters)
+                self._letters.insert(self._transaction.connection, list(map(self._letters.form, letters)))
 
     def _apply(self, images: Sequence[Image], letters: list[Values]) -> None:
         """Halves, again and again, until the refused ones stand alone.
