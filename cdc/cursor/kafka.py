@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cached_property
 from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -129,15 +128,12 @@ class KafkaStore(Store):
         except KafkaException as error:
             raise self.transactions.translate(error.args[0], hosts=hosts, topic=self._topic) from error
 
-    @cached_property
-    def _cluster(self) -> Cluster:
-        return Cluster(self._settings)
-
     def _open(self) -> None:
         """Find or make the topic, and have a producer that fences out the ones before."""
-        found = self._cluster.describe(self._topic)
+        cluster = Cluster(self._settings)
+        found = cluster.describe(self._topic)
         if found is None:
-            self._make()
+            self._make(cluster)
         elif "compact" not in found.get("cleanup.policy", "compact"):
             raise ConfigInvalid(
                 f"--cursor-topic: {self._topic!r} is not compacted, and would forget cursors in time",
@@ -145,14 +141,14 @@ class KafkaStore(Store):
             )
         self.transactions.open()
 
-    def _make(self) -> None:
+    def _make(self, cluster: Cluster) -> None:
         if not self._create:
             raise ConfigInvalid(
                 f"--cursor-topic: {self._topic!r} does not exist, and --no-create-topics is set",
                 hint=f"kafka-topics.sh --bootstrap-server {self._settings.bootstrap_servers} --create "
                 f"--topic {self._topic} --partitions 1 --config cleanup.policy=compact",
             )
-        self._cluster.create(self._topic, partitions=1, config=COMPACTED)
+        cluster.create(self._topic, partitions=1, config=COMPACTED)
 
     def _last(self) -> Message | None:
         last = None
@@ -168,8 +164,12 @@ class KafkaStore(Store):
         return sorted(name for name, kept in found.items() if kept)
 
     def _messages(self) -> Iterator[Message]:
-        """All that is committed up to now; what was written behind an open transaction is waited for."""
-        end = self._cluster.end(self._topic)
+        """All that is committed up to now; what was written behind an open transaction is waited for.
+
+        Each time the cluster is met anew: a client that knew it before its brokers were away asks in vain
+        (FENCED_LEADER_EPOCH) until it looks around again, minutes later.
+        """
+        end = Cluster(self._settings).end(self._topic)
         if end is None:
             return
         with self._consumer() as consumer:

@@ -5,8 +5,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from subprocess import TimeoutExpired
@@ -17,7 +18,7 @@ from tests.chaos import results
 from tests.chaos.checks import Outcome
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.ground import CannotRun, run, start
-from tests.chaos.results import Row
+from tests.chaos.results import Row, now
 from tests.chaos.servers import Kind, Servers, served
 
 
@@ -36,10 +37,10 @@ def main() -> int:
                 over.callback(stack.reset, folder)
                 servers = over.enter_context(served(kind, partial(stack.up, folder)))
                 for fault in faults:
-                    row = _done(servers, folder / f"runs-{FAULTS.index(fault)}", fault, arguments.part)
-                    failed |= bool(row.wrong)
-                    results.keep(row, [each.name for each in FAULTS])
-                    _tell(row.line)
+                    for row in _done(servers, folder / f"runs-{FAULTS.index(fault)}", fault, arguments.part):
+                        failed |= bool(row.wrong)
+                        results.keep(row, [each.name for each in FAULTS])
+                        _tell(row.line)
     return int(failed)
 
 
@@ -49,27 +50,27 @@ def _meant(fault: Fault, words: Sequence[str]) -> bool:
     return not words or fault.name in words or any(word in fault.name for word in parts)
 
 
-def _done(servers: Servers, folder: Path, fault: Fault, part: float) -> Row:
-    outcome, wrong, began = Outcome(), [], time.monotonic()
-    left = max(1, round(fault.times * part))
-    runs = min(fault.runs, left)
+def _done(servers: Servers, folder: Path, fault: Fault, part: float) -> Iterator[Row]:
+    """What has come of it so far, after each run."""
+    row, began = Row(fault.name, meant=max(1, round(fault.times * part))), time.monotonic()
+    runs = min(fault.runs, row.meant)
     for number in range(runs):
-        times = left // (runs - number)
-        left -= times
+        times = row.meant * (number + 1) // runs - row.meant * number // runs
         try:
             found = run(servers, folder / str(number), [fault] * times)
         except CannotRun as lacking:
-            return Row(fault.name, outcome, lacking=str(lacking))
+            yield replace(row, lacking=str(lacking))
+            return
         except (AssertionError, CdcError, TimeoutExpired) as error:
             _tell(f"{fault.name}, run {number + 1}: {error}")
-            wrong.append("a run did not come to rest")
+            found, wrong = Outcome(), ["a run did not come to rest"]
             start(*servers.stack.servers)
             servers.mend()
-            continue
-        outcome += found
-        wrong += found.failures(exactly_once=fault.exactly_once)
-        _tell(f"{fault.name}, run {number + 1} of {runs}: {found}")
-    return Row(fault.name, outcome, time.monotonic() - began, tuple(wrong))
+        else:
+            wrong = found.failures(exactly_once=fault.exactly_once)
+        seconds = time.monotonic() - began
+        row = replace(row, outcome=row.outcome + found, wrong=(*row.wrong, *wrong), seconds=seconds, at=now())
+        yield row
 
 
 def _arguments() -> argparse.Namespace:

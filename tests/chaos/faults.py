@@ -71,11 +71,11 @@ FAULTS = [
         "SIGKILL of the watcher, exactly once",
         watcher.killed,
         times=100,
-        runs=2,
+        runs=4,
         settings=EXACTLY_ONCE,
         prepare=watcher.loading,
     ),
-    Fault("SIGKILL of the watcher amid changes, exactly once", watcher.killed, times=50, settings=EXACTLY_ONCE),
+    Fault("SIGKILL of the watcher amid changes, exactly once", watcher.killed, times=50, runs=2, settings=EXACTLY_ONCE),
     Fault("asleep, another instance takes over", watcher.replaced, runs=2, settings=STANDBY, suite=True),
     Fault(
         "asleep, another instance takes over, exactly once",

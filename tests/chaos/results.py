@@ -29,22 +29,32 @@ key that do not come in the order of their times.
 """
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`wrong` is what went wrong, in words; nothing else counts where the fault could not be had."""
+    """Of a fault that is `meant` to be done so often.
+
+    `wrong` is what went wrong, in words, and `lacking` why the fault could not be had.
+    """
 
     name: str
-    outcome: Outcome
+    meant: int
+    outcome: Outcome = field(default_factory=Outcome)
     seconds: float = 0.0
     wrong: tuple[str, ...] = ()
     lacking: str = ""
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    at: datetime = field(default_factory=now)
 
     @property
     def line(self) -> str:
         found = self.outcome
         names = ("faults", "operations", "records", "lost", "doubled", "unlike", "disordered")
         shown = ["-" if self.lacking else f"{getattr(found, name):,}" for name in names]
+        if not self.lacking and found.faults < self.meant:
+            shown[0] += f" of {self.meant}"
         each = f"{self.seconds / found.faults:.0f}" if found.faults else "-"
         return f"| {' | '.join([self.name, *shown, each, self._seen, f'{self.at:%Y-%m-%d %H:%M}'])} |"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from bson.timestamp import Timestamp
@@ -18,6 +18,9 @@ from cdc.cursor.store import Store
 from cdc.errors import CursorCorrupt, Fenced
 from cdc.events import Chunk, Load, Position
 from cdc.ops import stores
+
+if TYPE_CHECKING:
+    from cdc.local.stack import Stack
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 
@@ -136,3 +139,17 @@ def test_who_was_taken_over_on_another_machine_is_told_by_whom(
     with pytest.raises(Fenced, match="taken over by pid 4711 on elsewhere"):
         first.save(POSITIONS[1])
     assert made().read() == second.read()
+
+
+def test_a_cursor_in_kafka_is_found_again_after_its_brokers_were_away(
+    own_stack: "Callable[..., Stack]", tmp_path: Path
+) -> None:
+    stack = own_stack(mongo_nodes=0)
+    flags = {"name": "p", "kafka.bootstrap_servers": stack.kafka, "cursor_dir": tmp_path, "cursor_store": "kafka"}
+    kept = stores.store(load(flags, config=None).settings)
+    assert kept.load() is None
+    kept.save(POSITIONS[0])
+    assert kept.load() == POSITIONS[0]
+    stack.brokers[0].stop()
+    stack.brokers[0].start()
+    assert kept.load() == POSITIONS[0]
