@@ -24,7 +24,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS, KILLS, BAD = 1000, 3, 10
+DOCUMENTS, KILLS, BAD = 1000, 2, 10
 
 
 @pytest.fixture(params=["mariadb", "postgres"])
@@ -91,9 +91,9 @@ def test_the_tables_are_the_collection_whatever_is_killed_and_no_letter_comes_tw
         for kill in range(KILLS):
             with running(*args, env=env, log=tmp_path / "log") as child:
                 commits = Commits(run, child)
-                until(commits.moved, what="a commit")
+                until(commits.moved, seconds=60, what="a commit")
                 _cut(run, url)
-                until(commits.moved, what="another commit")
+                until(commits.moved, seconds=60, what="another commit")
                 child.kill()
             if kill == KILLS - 2:
                 assert cdc(*args, "--once", env=env).returncode == 0
