@@ -53,9 +53,9 @@ def _event(raw: bytes) -> Record:
         where, operation, _ = opening(event["operationType"], ns.get("db", ""), ns.get("coll", ""))
         key, value = b"", b""
         if operation in DOCUMENT_OPERATIONS:
-            key = _identity(event["documentKey"].raw)
+            key = _identity(bytes(event["documentKey"].raw))
             document = event.get("fullDocument")
-            value = b"" if document is None else document.raw
+            value = b"" if document is None else bytes(document.raw)  # a view of it where it is large
         return where, operation, key, value, event["clusterTime"].time * 1000, event["_id"]["_data"]
     except (BSONError, ValueError) as reason:
         raise malformed(reason) from reason

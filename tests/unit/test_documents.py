@@ -50,6 +50,14 @@ def test_an_event_becomes_the_document_as_it_now_is_or_none() -> None:
     assert records.tokens == [TOKEN] * 5
 
 
+@pytest.mark.parametrize("size", [10, 10_000])
+def test_a_document_is_bytes_however_large_it_is(size: int) -> None:
+    after = {"_id": "k" * size, "text": "x" * size}
+    records = encode(Batch(event("insert", documentKey={"_id": "k" * size}, fullDocument=after), POSITION))
+    assert records.values == [bson.encode(after)]
+    assert {type(each) for each in records.keys + records.values} == {bytes}
+
+
 def test_what_is_no_event_is_told_by_its_place_and_the_others_are_sent() -> None:
     good = event("insert", documentKey={"_id": 1}, fullDocument={"_id": 1})
     lost = event("insert", documentKey={"_id": 2}, fullDocument=3)
