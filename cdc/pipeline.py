@@ -250,8 +250,9 @@ class Attempt:
         if time.monotonic() >= self._due or at_once or frontier.loading != self._saved.loading:
             if self._parts.whole and (frontier := self._settled_whole()) is None:
                 return
+            moves = frontier != self._saved
             self._save(frontier)
-            self.moved = True
+            self.moved = self.moved or moves
 
     def _settled_whole(self) -> Position | None:
         """The frontier once all that was sent is acknowledged; None amid a batch, or where Kafka is slow."""

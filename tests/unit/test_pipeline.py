@@ -222,6 +222,18 @@ def test_a_store_that_cannot_save_counts_as_not_started() -> None:
         run(parts(store, some, Sink()), Progress("p"), threading.Event())
 
 
+def test_the_position_that_it_began_at_is_none_that_was_saved() -> None:
+    store = Store(at(1))
+    store.failing = True
+
+    def quiet_first(start: Position) -> Iterator[Batch]:
+        yield Batch(b"", start, server_time=Timestamp(2, 0))
+        yield from some(start)
+
+    with pytest.raises(StoreUnreachable):
+        run(replace(parts(store, quiet_first, Sink()), once=False), Progress("p"), threading.Event())
+
+
 @pytest.mark.parametrize("load", [None, Load(), Load(chunks=(Chunk("c"),), documents=5)])
 def test_a_leap_over_lost_history_keeps_what_has_yet_to_be_loaded(load: Load | None) -> None:
     begun: list[Position] = []
