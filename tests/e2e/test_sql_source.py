@@ -19,6 +19,7 @@ from cdc.config import Settings, load
 from cdc.config.sql import SqlSettings
 from cdc.errors import ConfigInvalid
 from cdc.events import Load, Position
+from cdc.local.stack import Stack
 from cdc.ops import sources
 from cdc.source.sql.places import encoded
 from cdc.source.sql.window import Window
@@ -26,6 +27,7 @@ from cdc.sql.engine import engine
 from tests.support import topic as topics
 from tests.support.child import Child, cdc, running
 from tests.support.refusal import refusal
+from tests.support.sql import administrator
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
@@ -244,10 +246,23 @@ def test_what_does_not_fit_is_named_before_anything_is_sent(
     elsewhere = Position(marks=encoded({"articles": Window("id", 10).saved()}))
     assert refused(flags, elsewhere).startswith("--increment-field: the cursor tells places in articles by 'id'")
     assert refused(flags, Position(time=Timestamp(1, 0))).startswith("the cursor is a time")
-    wrong = env | {"CDC_SOURCE__URL": re.sub("//([^@]*@)?", "//nobody:hunter22@", shop.url)}
-    denied = refusal(cdc(*args, env=wrong), 2)
-    assert "refuses the login" in denied
-    assert "hunter22" not in denied
     away = env | {"CDC_SOURCE__URL": f"{shop.url.partition('://')[0]}://u:p@127.0.0.1:1/d"}
     assert "127.0.0.1:1 cannot be reached" in refusal(cdc(*args, "--startup-timeout", "0.1", env=away), 3)
     assert topics.partitions(kafka, topic) == []
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "postgres"])
+def test_a_login_that_is_refused_is_told_without_it(
+    kind: str, args: list[str], own_stack: Callable[..., Stack]
+) -> None:
+    server = own_stack(mongo_nodes=0, brokers=0, databases=[kind]).databases[kind]
+    if kind == "postgres":
+        with administrator(server.url) as run:
+            access = Path(run("SHOW hba_file").scalar_one())
+            access.write_text("host all guarded 127.0.0.1/32 scram-sha-256\n" + access.read_text())
+            run("CREATE ROLE guarded LOGIN PASSWORD 'swordfish'")
+            run("SELECT pg_reload_conf()")
+    wrong = {"CDC_SOURCE__URL": re.sub("//[^@]*@", "//guarded:hunter22@", server.url)}
+    denied = refusal(cdc(*args, env=wrong), 2)
+    assert "refuses the login" in denied
+    assert "hunter22" not in denied
