@@ -159,6 +159,9 @@ class SqlSink:
         self._hand_over()
 
     def poll(self, seconds: float) -> None:
+        """While nothing is being written, what has been taken need not wait for company."""
+        if not self._in_flight:
+            self._hand_over()
         self._serve(seconds)
         if self._failure is not None:
             raise self._failure
