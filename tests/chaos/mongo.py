@@ -79,7 +79,7 @@ def history_lost(ground: Ground) -> None:
     until(lambda: ground.cursor() != saved or not child.alive, seconds=SECONDS, what="a new position")
     assert child.alive, child.text[-3000:]
     with ground.log.hush():
-        ground.log.lose(before)
+        ground.log.forget(before)
     _written_again(ground)
 
 

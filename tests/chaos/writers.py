@@ -26,15 +26,15 @@ Write = tuple[int, int]
 class Log:
     """What a majority confirmed: the marks that writes left, and of deletes, by the document they took, their own.
 
-    What the watcher cannot have seen is left out: `forget` it, or `lose` it, while all are quiet. `renewed` are the
-    documents that were written since.
+    What the watcher cannot have seen is left out: `forget` it while all are quiet. So are deletes of what was written
+    before, which a load may come too late for: their records do not tell what went. `renewed` are the documents that
+    were written since.
     """
 
     written: set[Write] = field(default_factory=set)
     deleted: dict[Write, int] = field(default_factory=dict)
     renewed: set[int] = field(default_factory=set)
     _since: int = 0
-    _lost: range = range(0)
     _count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _writing: list[threading.Lock] = field(default_factory=lambda: [threading.Lock() for _ in range(WRITERS)])
@@ -52,13 +52,8 @@ class Log:
     def delete(self, key: int, mark: int, found: int) -> None:
         if mark > self._since:
             self.renewed.add(key)
-            if found not in self._lost:
+            if found > self._since:
                 self.deleted[key, found] = mark
-
-    def lose(self, begun: int) -> None:
-        """What was begun after that mark is unknown to the watcher for good: by a delete it cannot know what went."""
-        self.forget(begun)
-        self._lost = range(begun + 1, self._since + 1)
 
     def forget(self, begun: int = 0) -> None:
         """What was begun after that mark, up to now."""
