@@ -87,7 +87,7 @@ def test_nothing_is_asked_where_nothing_is_lost(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (["reset"], "--name is missing | name the pipeline, or give the --collection and --topic of its watch"),
+        (["reset"], "--name is missing | name the pipeline, or give what its watch has of --collection, --table"),
         (["reset", "--name", "p"], "there is no cursor {folder}/p.json | `cdc cursor show` lists those there are"),
         (["set", "--name", "p"], "Missing option '--time'"),
         (["set", "--name", "p", "--time", "now"], "--time: 'now' is not a time | write"),
@@ -110,7 +110,11 @@ def test_a_cursor_in_use_is_not_touched(servers: dict[str, str], database: str, 
             assert f"pipeline 'p' is already running: pid {child.process.pid} on " in said
         assert cdc("cursor", "show", *args).stdout.startswith(f"p  {database}  stream  at ")
         assert child.stop() == 0
-    assert json.loads((tmp_path / "p.json").read_text())["source"] == {"database": database, "collections": []}
+    assert json.loads((tmp_path / "p.json").read_text())["source"] == {
+        "server": "mongodb",
+        "database": database,
+        "collections": [],
+    }
 
 
 @pytest.mark.servers
