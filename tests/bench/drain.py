@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -75,8 +76,10 @@ def appended(ground: Ground, topic: str, events: int) -> list[int]:
 def messages(ground: Ground, topic: str) -> Iterator[Message]:
     """Every record that the topic holds now, with the time of its append."""
     with ground.consumer(topic, to_end=True) as consumer:
-        while several := consumer.consume(10_000, timeout=READ_SECONDS):
-            for message in several:
+        heard = time.monotonic()
+        while time.monotonic() < heard + READ_SECONDS:
+            for message in consumer.consume(10_000, timeout=0.2):
+                heard = time.monotonic()
                 if (error := message.error()) is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public code
                     return
                 if error is not None or message.timestamp()[0] != TIMESTAMP_LOG_APPEND_TIME:
