@@ -12,21 +12,17 @@ from cdc import app
 from cdc.config import Settings
 from cdc.config.sql import SqlSettings
 from cdc.cursor.memory import MemoryStore
-from cdc.cursor.sql import SqlStore
-from cdc.cursor.store import Store
 from cdc.encode import documents
-from cdc.encode.keys import key_of
 from cdc.errors import Different
 from cdc.migrate.mapped import MappedSink
 from cdc.migrate.rehearsal import Rehearsal
 from cdc.migrate.tally import Counted, Tally
 from cdc.migrate.task import Task
 from cdc.migrate.verification import Verification
-from cdc.ops import logs, stores
+from cdc.ops import logs, stores, targets
 from cdc.pipeline import CursorStore, Parts
 from cdc.progress import Progress
 from cdc.sink.sql.rows import Rows
-from cdc.sink.sql.sink import SqlSink
 from cdc.sink.sql.writer import Told
 from cdc.sql.engine import engine
 from cdc.sql.errors import SINK, translated
@@ -39,10 +35,10 @@ def copy(task: Task, settings: Settings, *, follow: bool) -> Iterator[str]:
     settings = _whole(task, settings).model_copy(update={"once": not follow})
     store, tally = stores.store(settings), Tally(task.tables)
 
+    sink = targets.rows(settings, store, task.table, task.data_type.refusal, tally)
+
     def made(progress: Progress) -> Parts:
-        return replace(
-            _parts(settings, store, progress, tally), sink=lambda: _sink(task, settings, store, tally), whole=True
-        )
+        return replace(_parts(settings, store, progress, tally), sink=sink, whole=True)
 
     with app.signals() as stop, store.held():
         if settings.full_amount:
@@ -103,21 +99,6 @@ def _end_at(stop: app.Stop, settings: Settings) -> None:
     if stop.number:
         log.warning("stopped before all was done", pipeline=settings.pipeline_name)
         sys.exit(128 + stop.number)
-
-
-def _sink(task: Task, settings: Settings, store: Store, tally: Tally) -> SqlSink:
-    if not isinstance(store, SqlStore):
-        raise TypeError("rows and cursor need one transaction")
-    return SqlSink(
-        store.transaction,
-        task.table,
-        name=settings.pipeline_name,
-        identity=key_of,
-        refusal=task.data_type.refusal,
-        letters=settings.dead_letter_table,
-        create=settings.create_tables,
-        told=tally,
-    )
 
 
 def _rows(task: Task, settings: Settings) -> Rows:

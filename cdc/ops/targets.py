@@ -1,7 +1,7 @@
 """Where records go by the settings: how they are made, and what takes them."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cdc.config import Settings, find_data_type
 from cdc.cursor.kafka import KafkaStore
@@ -15,6 +15,11 @@ from cdc.pipeline import Sink
 from cdc.sink.kafka import KafkaSink
 from cdc.sink.stdout import StdoutSink
 from cdc.version import __version__
+
+if TYPE_CHECKING:
+    from cdc.models.table import Table
+    from cdc.sink.sql.rows import Refusal
+    from cdc.sink.sql.writer import Told
 
 
 class Target(NamedTuple):
@@ -56,28 +61,33 @@ def _kafka(settings: Settings, kept: Store | None) -> Target:
 
 
 def _tables(settings: Settings, kept: Store | None) -> Target:
-    from cdc.cursor.sql import SqlStore  # noqa: PLC0415 - SQLAlchemy is loaded where it is asked for
-    from cdc.ops import tables  # noqa: PLC0415
+    from cdc.ops import tables  # noqa: PLC0415 - SQLAlchemy is loaded where it is asked for
+
+    data_type = settings.data_type or ""
+    sink = rows(settings, kept, tables.mapped(data_type), find_data_type(data_type).refusal)
+    return Target(documents.encode, sink, whole=True)
+
+
+def rows(
+    settings: Settings, kept: Store | None, table: "Table", refusal: "Refusal", told: "Told | None" = None
+) -> Callable[[], Sink]:
+    """What makes a sink of the rows of that table; `told` hears of them."""
+    from cdc.cursor.sql import SqlStore  # noqa: PLC0415 - as above
     from cdc.sink.sql.sink import SqlSink  # noqa: PLC0415
 
     if not isinstance(kept, SqlStore):
         raise TypeError("rows and cursor need one transaction")
     transaction = kept.transaction
-    data_type = settings.data_type or ""
-    table, refusal = tables.mapped(data_type), find_data_type(data_type).refusal
-
-    def sink() -> Sink:
-        return SqlSink(
-            transaction,
-            table,
-            name=settings.pipeline_name,
-            identity=key_of,
-            refusal=refusal,
-            letters=settings.dead_letter_table,
-            create=settings.create_tables,
-        )
-
-    return Target(documents.encode, sink, whole=True)
+    return lambda: SqlSink(
+        transaction,
+        table,
+        name=settings.pipeline_name,
+        identity=key_of,
+        refusal=refusal,
+        letters=settings.dead_letter_table,
+        create=settings.create_tables,
+        told=told,
+    )
 
 
 def _encoder(settings: Settings) -> Callable[[Batch], Records]:
