@@ -15,6 +15,7 @@ from cdc.errors import CdcError
 
 if TYPE_CHECKING:
     from cdc.local.stack import Stack
+    from tests.support.sql import Run
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +113,20 @@ def _database_server(name: str, folders: pytest.TempPathFactory) -> Iterator[str
         folder = folders.mktemp(name)
         yield _up(folder, mongo_nodes=0, brokers=0, databases=[name]).databases[name].url
         _remove(folder)
+
+
+@pytest.fixture(params=["mariadb", "postgres"])
+def url(request: pytest.FixtureRequest, sql_database: Callable[[str], str]) -> str:
+    """A database of the test's own, in each of the servers."""
+    return sql_database(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def run(url: str) -> "Iterator[Run]":
+    from tests.support.sql import administrator  # noqa: PLC0415 - raises where the extra `sql` is missing
+
+    with administrator(url) as run:
+        yield run
 
 
 @contextmanager

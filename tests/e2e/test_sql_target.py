@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,25 +17,13 @@ from tests.support.everything import PLAIN, document, expected, rows
 from tests.support.news import item
 from tests.support.package import install
 from tests.support.refusal import refusal
-from tests.support.sql import Run, administrator, told
+from tests.support.sql import Run, told
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS, KILLS, BAD = 1000, 2, 10
-
-
-@pytest.fixture(params=["mariadb", "postgres"])
-def url(request: pytest.FixtureRequest, sql_database: Callable[[str], str]) -> str:
-    """A database of the test's own."""
-    return sql_database(request.getfixturevalue(request.param))
-
-
-@pytest.fixture
-def run(url: str) -> Iterator[Run]:
-    with administrator(url) as run:
-        yield run
 
 
 @pytest.fixture

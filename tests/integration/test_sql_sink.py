@@ -20,24 +20,12 @@ from cdc.sink.sql.fit import fit
 from cdc.sink.sql.sink import SqlSink
 from cdc.sql.transaction import Transaction
 from tests.support.everything import PLAIN, TABLE, Document, document, expected, rows
-from tests.support.sql import Run, administrator, told
+from tests.support.sql import Run, told
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 
 SECRET = "q7hunter22Zk"  # noqa: S105 - what a reason must not tell
-
-
-@pytest.fixture(params=["mariadb", "postgres"])
-def url(request: pytest.FixtureRequest, sql_database: Callable[[str], str]) -> str:
-    """A database of the test's own."""
-    return sql_database(request.getfixturevalue(request.param))
-
-
-@pytest.fixture
-def run(url: str) -> Iterator[Run]:
-    with administrator(url) as run:
-        yield run
 
 
 class Target:
