@@ -250,9 +250,7 @@ class Attempt:
         if time.monotonic() >= self._due or at_once or frontier.loading != self._saved.loading:
             if self._parts.whole and (frontier := self._settled_whole()) is None:
                 return
-            moves = frontier != self._saved
-            self._save(frontier)
-            self.moved = self.moved or moves
+            self.moved |= self._save(frontier)
 
     def _settled_whole(self) -> Position | None:
         """The frontier once all that was sent is acknowledged; None amid a batch, or where Kafka is slow."""
@@ -261,13 +259,15 @@ class Attempt:
         frontier = self._ledger.settle()
         return None if self._ledger else frontier
 
-    def _save(self, position: Position) -> None:
-        if position != self._saved:
+    def _save(self, position: Position) -> bool:
+        """Whether it was another one than before."""
+        if moves := position != self._saved:
             self._parts.store.save(position)
             self._saved, self.load = position, position.load
             metrics.CHECKPOINTS.labels(self._parts.name).inc()
         self._progress.saved = time.monotonic()
         self._due = self._progress.saved + self._parts.bounds.checkpoint_interval
+        return moves
 
     def _drain(self) -> None:
         """Nothing more is read; what is in flight gets its time, and the position is saved."""

@@ -72,7 +72,9 @@ def _measure(measuring: Ground, size: Size, tell: Tell) -> Results:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.peers", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="fewer events, one round, only tuned peers; writes no file"
+        "--quick",
+        action="store_true",
+        help="3 minutes: one round of too few events to compare by, only tuned peers; writes no file",
     )
     return parser.parse_args()
 
