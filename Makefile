@@ -10,7 +10,7 @@ PURE := the encoder in Python serves: for the native one, several times faster, 
 PINS := --constraint deploy/constraints.txt --build-constraint deploy/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers check fmt bench bench-peers bench-growth bench-migrate chaos soak wheel clean
+.PHONY: help demo test servers check fmt bench bench-peers bench-growth bench-migrate bench-tables chaos soak wheel clean
 
 help: ## List what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench-growth: $(READY) ## Measure ever longer backlogs, and write tests/bench/GR
 
 bench-migrate: $(READY) ## Measure a migration into MariaDB against LOAD DATA, and write tests/bench/MIGRATE.md
 	$(BIN)/python -m tests.bench.migrate
+
+bench-tables: $(READY) servers ## Measure first loads of SQL tables of up to 10,000,000 rows, and write tests/bench/TABLES.md
+	$(BIN)/python -m tests.bench.tables
 
 chaos: $(READY) ## Break watcher, servers, network, disk and clock, and write tests/e2e/RESULTS.md
 	$(BIN)/python -m tests.chaos

@@ -19,7 +19,7 @@ def mapped(name: str) -> Table:
 
 
 def ddl(data_type: str | None, dialect: str) -> str:
-    """`CREATE TABLE` statements: the data type's, and those that `cdc` keeps beside them."""
+    """`CREATE TABLE` statements: the data type's, and those that `cdc` keeps beside those of any."""
     if data_type is None:
         raise ConfigInvalid("--ddl needs --data-type", hint="see `cdc types`")
     kind = next((known for known in schema.DIALECTS if known == dialect), None)
@@ -29,4 +29,5 @@ def ddl(data_type: str | None, dialect: str) -> str:
             f"--ddl: unknown dialect {dialect!r}" + (f": did you mean {near!r}?" if near else ""),
             hint=f"the dialects are {', '.join(schema.DIALECTS)}",
         )
-    return "\n".join(schema.ddl(table, kind) for table in (mapped(data_type), schema.CURSORS, schema.letters()))
+    own = [schema.ddl(table, kind, if_not_exists=True) for table in (schema.CURSORS, schema.letters())]
+    return "\n".join([schema.ddl(mapped(data_type), kind), *own])

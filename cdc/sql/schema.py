@@ -72,13 +72,13 @@ def tables(of: mapping.Table) -> list[Table]:
     ]
 
 
-def ddl(of: mapping.Table, kind: Kind) -> str:
+def ddl(of: mapping.Table, kind: Kind, *, if_not_exists: bool = False) -> str:
     """The `CREATE TABLE` statements of a mapping."""
-    return "\n".join(statement(table, kind) for table in tables(of))
+    return "\n".join(_statement(CreateTable(table, if_not_exists=if_not_exists), kind) for table in tables(of))
 
 
-def statement(table: Table, kind: Kind) -> str:
-    text = str(CreateTable(table).compile(dialect=dialect(kind)))
+def _statement(create: CreateTable, kind: Kind) -> str:
+    text = str(create.compile(dialect=dialect(kind)))
     lines = (line.rstrip().replace("\t", "    ") for line in text.strip().splitlines())
     return "\n".join(lines).replace("\n)CHARSET", "\n) CHARSET") + ";\n"
 

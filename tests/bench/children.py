@@ -25,7 +25,7 @@ class Used:
     peak_bytes: int
 
 
-def measured(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Used:
+def measured(command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float = SECONDS) -> Used:
     """Run to the end; raises where the command fails, with the last of what it said."""
     report, output, log = folder / "usage.json", folder / "output", folder / "log"
     with output.open("wb") as out, log.open("wb") as err:
@@ -38,7 +38,7 @@ def measured(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Us
             start_new_session=True,
         )
         try:
-            code = process.wait(SECONDS)
+            code = process.wait(seconds)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

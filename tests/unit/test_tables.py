@@ -67,7 +67,7 @@ def test_rows_are_joined_within_their_limits() -> None:
         ("mysql", "PRIMARY KEY (information_id, position)\n) CHARSET=utf8mb4 ENGINE=InnoDB;"),
         ("postgresql", "publish_time TIMESTAMP(3) WITH TIME ZONE NOT NULL"),
         ("postgresql", "extra JSONB"),
-        ("postgresql", "CREATE TABLE cdc_cursor ("),
+        ("postgresql", "CREATE TABLE IF NOT EXISTS cdc_cursor ("),
     ],
 )
 def test_the_tables_of_a_data_type_are_printed(dialect: str, says: str) -> None:
