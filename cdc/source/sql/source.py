@@ -64,6 +64,7 @@ class SqlSource:
         self._states: Sequence[tuple[object, ...]] = ()
         self._marks = b""
         self._described = 0.0
+        self._epoch = 0.0
         self._pause = threading.Event()
 
     def read(self, start: Position) -> Iterator[Batch]:
@@ -105,8 +106,13 @@ class SqlSource:
             "was, rows in which it is NULL, and all but the last of several changes between two polls"
         )
 
+    def _now(self) -> float:
+        """The server's time; a clock that is set meanwhile does not change its pace."""
+        return self._epoch + time.monotonic()
+
     def _take(self, start: Position) -> None:
         """Go on from the position's marks; where it has none, from what is there now."""
+        self._epoch = self._server.clock().time - time.monotonic()
         self._describe()
         for table in self._tables.values():
             if table.index is None:
@@ -145,12 +151,26 @@ class SqlSource:
     def _pass_by(self, table: Table) -> None:
         """What is there now is not sent, but known, so that what is committed late can be told from it."""
         window = self._windows[table.name]
-        window.begin()
-        window.floor = self._server.before_last(table, window.most)
-        with self._server.rows(table, above=window.floor) as rows:
+        window.begin(self._now(), first=True)
+        if (floor := self._server.before_last(table, window.at_first)) is not None:
+            window.pass_by(floor)
+        with self._server.rows(table, above=floor) as rows:
             for each in rows:
                 self._known(table, each)
-        window.end()
+        self._end(table)
+
+    def _end(self, table: Table) -> None:
+        """All rows that there were are read."""
+        window = self._windows[table.name]
+        window.end(self._now())
+        if window.crowded:
+            log.warning(
+                "more rows have the last value of the increment column than are remembered: "
+                "those that are given it later are not seen",
+                table=table.name,
+                column=self._polls.field,
+                hint="name a column of finer steps",
+            )
 
     def _known(self, table: Table, rows: Rows) -> list[bytes]:
         """Those of the rows that are new, of all that were read."""
@@ -174,7 +194,7 @@ class SqlSource:
         over = time.monotonic() + (ROUND_SECONDS if table.index else math.inf)
         behind = None if chunk.after is None else Place.decoded(chunk.after)
         if load.id == FIRST_LOAD:
-            self._windows[table.name].begin(resumed=behind is not None)
+            self._windows[table.name].begin(self._now(), resumed=behind is not None, first=True)
         with self._server.rows(table, behind=behind) as rows:
             for each in rows:
                 if load.id == FIRST_LOAD:
@@ -186,7 +206,7 @@ class SqlSource:
                 if time.monotonic() > over or self._pause.is_set():
                     return load
         if load.id == FIRST_LOAD:
-            self._windows[table.name].end()
+            self._end(table)
         load = replace(load, chunks=tuple(others), chunks_done=load.chunks_done + 1)
         load = load if others else load.end(DONE)
         yield Batch(b"", self._position(load, now))
@@ -211,14 +231,15 @@ class SqlSource:
         now = self._server.clock()
         for name, table in self._tables.items():
             window = self._windows[name]
-            window.begin(resumed=window.at is not None)
-            with self._server.rows(table, above=window.floor, behind=window.at) as rows:
+            window.begin(self._now(), resumed=window.at is not None)
+            above, behind = window.bounds
+            with self._server.rows(table, above=above, behind=behind) as rows:
                 for each in rows:
                     new = self._known(table, each)
                     window.read_to(table.place(each.rows[-1]))
                     if new:
                         yield Batch(b"".join(new), self._position(load, now), Namespace(self._address.database, name))
-            window.end()
+            self._end(table)
         yield Batch(b"", self._position(load, now), server_time=now)
 
     def _position(self, load: Load | None, now: Timestamp) -> Position:
