@@ -31,7 +31,8 @@ ROUND_SECONDS = 60.0
 DESCRIBE_SECONDS = 10.0
 """How often a table is looked at for new columns."""
 
-COLUMN_GONE = frozenset({1054, "42703"})
+ALTERED = frozenset({1054, 1176, "42703"})
+"""Codes for a column or an index that is no more."""
 
 
 class SqlSource:
@@ -63,7 +64,7 @@ class SqlSource:
         self._windows = {name: Window(polls.field, polls.lag, len(self._names)) for name in self._names}
         self._states: Sequence[tuple[object, ...]] = ()
         self._marks = b""
-        self._described = 0.0
+        self._described = -math.inf
         self._epoch = 0.0
         self._pause = threading.Event()
 
@@ -73,7 +74,7 @@ class SqlSource:
             with translated(self._address, SOURCE):
                 yield from self._batches(start)
         except ConfigInvalid as error:
-            if isinstance(error.__cause__, DBAPIError) and code(error.__cause__) in COLUMN_GONE:
+            if isinstance(error.__cause__, DBAPIError) and code(error.__cause__) in ALTERED:
                 raise SourceUnreachable(
                     f"{self._address}: a table was altered while it was read", hint="it is read as it is now"
                 ) from error
@@ -135,6 +136,9 @@ class SqlSource:
                 self._pass_by(table)
 
     def _describe(self) -> None:
+        """The tables as they are now."""
+        if time.monotonic() - self._described <= DESCRIBE_SECONDS:
+            return
         self._described = time.monotonic()
         self._tables = {name: self._server.table(name, self._polls.field) for name in self._names}
 
@@ -183,6 +187,7 @@ class SqlSource:
 
     def _round(self, load: Load) -> Generator[Batch, None, Load]:
         """What the load reads in a while; gives the load as it is then."""
+        self._describe()
         load = self._begun(load)
         now = self._server.clock()
         if load.where is not None or not load.chunks:
@@ -226,8 +231,7 @@ class SqlSource:
         return load
 
     def _poll(self, load: Load | None) -> Iterator[Batch]:
-        if time.monotonic() - self._described > DESCRIBE_SECONDS:
-            self._describe()
+        self._describe()
         now = self._server.clock()
         for name, table in self._tables.items():
             window = self._windows[name]
