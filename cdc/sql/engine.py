@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, event
 
 from cdc.config.sql import Dialect, SqlSettings
+from cdc.sql.errors import connected
 
 _DRIVERS: dict[Dialect, str] = {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}
 _SESSION = "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601"
+_MYSQL_SESSION = "SET time_zone = '+00:00', sql_mode = 'ALLOW_INVALID_DATES'"
+"""A stricter MySQL compares nothing with 0000-00-00, which may be the place of a row."""
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 
@@ -17,7 +20,7 @@ def engine(settings: SqlSettings, *, app: str) -> Engine:
     url = URL.create(
         _DRIVERS[address.dialect], user, password, address.host, address.port, address.database, _query(settings)
     )
-    return create_engine(
+    made = create_engine(
         url,
         pool_size=settings.pool_size,
         max_overflow=0,
@@ -25,6 +28,8 @@ def engine(settings: SqlSettings, *, app: str) -> Engine:
         hide_parameters=True,
         connect_args=_mysql(settings, app) if address.dialect == "mysql" else _postgresql(settings, app),
     )
+    event.listen(made, "connect", lambda *_: connected(address))
+    return made
 
 
 def _query(settings: SqlSettings) -> dict[str, str]:
@@ -39,7 +44,7 @@ def _mysql(settings: SqlSettings, app: str) -> dict[str, Any]:
         "read_timeout": settings.read_timeout,
         "write_timeout": settings.read_timeout,
         "program_name": app,
-        "init_command": "SET time_zone = '+00:00'",
+        "init_command": _MYSQL_SESSION,
     }
 
 

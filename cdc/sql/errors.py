@@ -17,7 +17,7 @@ _MYSQL_GONE |= frozenset({1290, 1836, 1927, 1969, 2002, 2003, 2006, 2013, 2014, 
 _MYSQL_LOCKED = frozenset({1205, 1213, 1412, 1637})
 _MYSQL_LOGIN = frozenset({1045, 1130, 1131, 1251, 1524, 1698, 1820, 1862, 2054, 2058, 2059, 2061, 3118, 3159, 4151})
 _MYSQL_DENIED = frozenset({1044, 1142, 1143, 1227, 1345, 1370})
-_MISSING: dict[int | str, str] = {1049: "database", 1146: "table", 1051: "table", 1054: "column"}
+_MISSING: dict[int | str, str] = {1049: "database", 1146: "table", 1051: "table", 1054: "column", 1176: "index"}
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _PG_GONE = frozenset({"57P01", "57P02", "57P03", "57P05", "57014", "25006", "25P03"})
@@ -37,6 +37,14 @@ class Side:
 
 
 SOURCE, SINK = Side("--source", SourceUnreachable), Side("--sink", SinkUnreachable)
+
+
+_CONNECTED: set[Address] = set()
+
+
+def connected(address: Address) -> None:
+    """The database has taken the login."""
+    _CONNECTED.add(address)
 
 
 @contextmanager
@@ -104,12 +112,15 @@ def _gone(error: SQLAlchemyError, said: int | str | None) -> bool:
 
 
 def _login(error: SQLAlchemyError, address: Address, side: Side) -> AccessDenied | None:
-    """A PostgreSQL that asked for the password and went no further: libpq tells no code then."""
+    """A PostgreSQL that asked for the password and went no further: libpq tells no code then.
+
+    One that took the password before has no room for another connection.
+    """
     pgconn = getattr(getattr(error, "orig", None), "pgconn", None)
-    if pgconn is None or not (pgconn.used_password or pgconn.needs_password):
+    if address in _CONNECTED or pgconn is None or not (pgconn.used_password or pgconn.needs_password):
         return None
     return AccessDenied(
-        f"{address} refuses the login, or has no database {address.database!r}",
+        f"{address} refuses the login, has no database {address.database!r}, or no room for another connection",
         hint=f"mend user, password and database in {side.option}",
     )
 

@@ -17,13 +17,14 @@ from sqlalchemy import Connection, Engine, text
 
 from cdc.config import Settings, load
 from cdc.config.sql import SqlSettings
-from cdc.errors import ConfigInvalid
+from cdc.errors import ConfigInvalid, SourceUnreachable
 from cdc.events import Load, Position
 from cdc.local.stack import Stack
 from cdc.ops import sources
 from cdc.source.sql.places import encoded
 from cdc.source.sql.window import Window
 from cdc.sql.engine import engine
+from cdc.sql.errors import SOURCE, translated
 from tests.support import topic as topics
 from tests.support.child import Child, cdc, running
 from tests.support.refusal import refusal
@@ -157,6 +158,35 @@ def test_killed_again_and_again_it_ends_with_the_table(
     assert "not seen are deletes" in (tmp_path / "log").read_text()
 
 
+def test_runs_one_after_another_send_a_table_once(shop: Shop, env: dict[str, str], args: list[str], kafka: str) -> None:
+    """More rows than a cursor keeps digests of, all written at once."""
+    numbers = {"mariadb": "seq_1_to_12000", "postgres": "generate_series(1, 12000) AS n (seq)"}[shop.kind]
+    shop.run(ARTICLES[shop.kind], f"INSERT INTO articles (title, version) SELECT seq, 0 FROM {numbers}")
+    shop.run("UPDATE articles SET updated_at = '2026-01-01'", "UPDATE articles SET version = 1")
+    for _ in range(3):
+        done = cdc(*args, "--once", env=env)
+        assert done.returncode == 0, done.stderr
+    assert sorted(sent(kafka, args[4])) == list(range(1, 12_001))
+
+
+@pytest.mark.parametrize("shop", ["mariadb"], indirect=True)
+def test_an_index_may_be_replaced_while_it_runs(
+    shop: Shop, env: dict[str, str], args: list[str], kafka: str, topic: str, tmp_path: Path
+) -> None:
+    shop.run(ARTICLES[shop.kind], "INSERT INTO articles (title, version) VALUES ('one', 0)")
+    with running(*args, env=env, log=tmp_path / "log") as child:
+        until(partial(has, kafka, topic, 1), what="the load")
+        shop.run("ALTER TABLE articles DROP KEY updated_at, ADD KEY better (updated_at, id)")
+        shop.run("INSERT INTO articles (title, version) VALUES ('two', 0)")
+        until(lambda: has(kafka, topic, 2) or not child.alive, what="a row after that")
+        assert "a table was altered while it was read" in child.text
+        shop.run("ALTER TABLE articles ALTER KEY better IGNORED")
+        shop.run("INSERT INTO articles (title, version) VALUES ('three', 0)")
+        until(lambda: has(kafka, topic, 3) or not child.alive, what="a row without an index")
+        assert child.stop() == 0, child.text
+    assert sent(kafka, topic) == [1, 2, 3]
+
+
 def test_what_is_committed_late_is_found(
     shop: Shop, env: dict[str, str], args: list[str], kafka: str, topic: str, tmp_path: Path
 ) -> None:
@@ -266,3 +296,19 @@ def test_a_login_that_is_refused_is_told_without_it(
     denied = refusal(cdc(*args, env=wrong), 2)
     assert "refuses the login" in denied
     assert "hunter22" not in denied
+
+
+def test_a_postgresql_without_room_for_another_connection_is_asked_again(own_stack: Callable[..., Stack]) -> None:
+    server = own_stack(mongo_nodes=0, brokers=0, databases=["postgres"]).databases["postgres"]
+    settings = SqlSettings(url=SecretStr(re.sub("//[^@]*@", "//guarded:swordfish@", server.url)))
+    with administrator(server.url) as run:
+        access = Path(run("SHOW hba_file").scalar_one())
+        access.write_text("host all guarded 127.0.0.1/32 scram-sha-256\n" + access.read_text())
+        run("CREATE ROLE guarded LOGIN PASSWORD 'swordfish'")
+        run("SELECT pg_reload_conf()")
+        made = engine(settings, app="cdc tests")
+        made.connect().close()
+        made.dispose()
+        run("ALTER ROLE guarded CONNECTION LIMIT 0")
+        with pytest.raises(SourceUnreachable, match="cannot be reached"), translated(settings.address, SOURCE):
+            made.connect()

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import bson
 import pytest
@@ -10,9 +11,10 @@ from bson import Decimal128
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.types import TypeEngine
 
 from cdc.source.sql import values
-from cdc.source.sql.columns import form
+from cdc.source.sql.columns import Column, form
 from cdc.source.sql.places import Place
 
 DIGITS_34 = "1234567890.123456789012345678901234"
@@ -43,6 +45,7 @@ def test_a_decimal_of_more_digits_than_bson_has_is_text(number: str, is_: object
         ('{"a\\u0000b": 1}', '{"a\\u0000b": 1}'),
         ('["\\ud800"]', '["\\ud800"]'),
         ("[" * 200 + "]" * 200, "[" * 200 + "]" * 200),
+        ("[1e9999999999999999999999]", "[1e9999999999999999999999]"),
         ("null", None),
         ("no json", "no json"),
     ],
@@ -80,6 +83,19 @@ def test_a_date_is_one_only_where_its_column_keeps_no_more_than_milliseconds() -
     exact, finer = (convert("2026-01-31 12:00:00.5+00") for convert in made.values() if convert)
     assert exact == datetime(2026, 1, 31, 12, 0, 0, 500_000, UTC)
     assert finer == "2026-01-31T12:00:00.5Z"
+
+
+@pytest.mark.parametrize(
+    ("kind", "ordered"),
+    [
+        (postgresql.DOMAIN("d", postgresql.DOMAIN("e", postgresql.DOUBLE_PRECISION())), False),
+        (postgresql.DOMAIN("d", postgresql.BIGINT()), True),
+        (mysql.SET("a", "b"), False),
+        (mysql.ENUM("a", "b"), True),
+    ],
+)
+def test_a_place_is_told_by_what_compares_as_it_is_ordered(kind: TypeEngine[Any], ordered: bool) -> None:  # noqa: FBT001
+    assert Column("c", kind, form(kind, "mysql")).ordered == ordered
 
 
 def test_a_set_without_members_is_empty() -> None:

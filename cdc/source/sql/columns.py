@@ -15,7 +15,7 @@ from cdc.source.sql.values import Convert
 MOST_FRACTION = 3
 """Digits of a second that a BSON date keeps."""
 
-_UNORDERED = (types.Float, types.JSON, types.ARRAY, types.Boolean, mysql.BIT, postgresql.BIT, types.NullType)
+_UNORDERED = (types.Float, types.JSON, types.ARRAY, types.Boolean, mysql.BIT, postgresql.BIT, types.NullType, mysql.SET)
 """Types by which no place in a table can be told exactly."""
 
 
@@ -37,7 +37,7 @@ class Column(NamedTuple):
 
     @property
     def ordered(self) -> bool:
-        return not isinstance(self.type, _UNORDERED)
+        return not isinstance(_bare(self.type), _UNORDERED)
 
     def selected(self, of: sa.TableClause, dialect: Dialect) -> ColumnElement[Any]:
         column: ColumnElement[Any] = of.c[self.name]
@@ -53,10 +53,14 @@ class Column(NamedTuple):
         return sa.cast(column, sa.Text()) if dialect == "mysql" and isinstance(self.type, types.Enum) else column
 
 
+def _bare(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """What a domain is made of."""
+    return _bare(kind.data_type) if isinstance(kind, postgresql.DOMAIN) else kind
+
+
 def form(kind: TypeEngine[Any], dialect: Dialect) -> Form:
     """Of a column of that type."""
-    if isinstance(kind, postgresql.DOMAIN):
-        return form(kind.data_type, dialect)
+    kind = _bare(kind)
     if isinstance(kind, types.ARRAY):
         text, convert = form(kind.item_type, dialect)
         return Form(text, values.elements(convert))

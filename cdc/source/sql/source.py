@@ -31,7 +31,8 @@ ROUND_SECONDS = 60.0
 DESCRIBE_SECONDS = 10.0
 """How often a table is looked at for new columns."""
 
-COLUMN_GONE = frozenset({1054, "42703"})
+ALTERED = frozenset({1054, 1176, "42703"})
+"""Codes for a column or an index that is no more."""
 
 
 class SqlSource:
@@ -63,7 +64,8 @@ class SqlSource:
         self._windows = {name: Window(polls.field, polls.lag, len(self._names)) for name in self._names}
         self._states: Sequence[tuple[object, ...]] = ()
         self._marks = b""
-        self._described = 0.0
+        self._described = -math.inf
+        self._epoch = 0.0
         self._pause = threading.Event()
 
     def read(self, start: Position) -> Iterator[Batch]:
@@ -72,7 +74,7 @@ class SqlSource:
             with translated(self._address, SOURCE):
                 yield from self._batches(start)
         except ConfigInvalid as error:
-            if isinstance(error.__cause__, DBAPIError) and code(error.__cause__) in COLUMN_GONE:
+            if isinstance(error.__cause__, DBAPIError) and code(error.__cause__) in ALTERED:
                 raise SourceUnreachable(
                     f"{self._address}: a table was altered while it was read", hint="it is read as it is now"
                 ) from error
@@ -105,8 +107,13 @@ class SqlSource:
             "was, rows in which it is NULL, and all but the last of several changes between two polls"
         )
 
+    def _now(self) -> float:
+        """The server's time; a clock that is set meanwhile does not change its pace."""
+        return self._epoch + time.monotonic()
+
     def _take(self, start: Position) -> None:
         """Go on from the position's marks; where it has none, from what is there now."""
+        self._epoch = self._server.clock().time - time.monotonic()
         self._describe()
         for table in self._tables.values():
             if table.index is None:
@@ -129,6 +136,9 @@ class SqlSource:
                 self._pass_by(table)
 
     def _describe(self) -> None:
+        """The tables as they are now."""
+        if time.monotonic() - self._described <= DESCRIBE_SECONDS:
+            return
         self._described = time.monotonic()
         self._tables = {name: self._server.table(name, self._polls.field) for name in self._names}
 
@@ -145,12 +155,26 @@ class SqlSource:
     def _pass_by(self, table: Table) -> None:
         """What is there now is not sent, but known, so that what is committed late can be told from it."""
         window = self._windows[table.name]
-        window.begin()
-        window.floor = self._server.before_last(table, window.most)
-        with self._server.rows(table, above=window.floor) as rows:
+        window.begin(self._now(), first=True)
+        if (floor := self._server.before_last(table, window.at_first)) is not None:
+            window.pass_by(floor)
+        with self._server.rows(table, above=floor) as rows:
             for each in rows:
                 self._known(table, each)
-        window.end()
+        self._end(table)
+
+    def _end(self, table: Table) -> None:
+        """All rows that there were are read."""
+        window = self._windows[table.name]
+        window.end(self._now())
+        if window.crowded:
+            log.warning(
+                "more rows have the last value of the increment column than are remembered: "
+                "those that are given it later are not seen",
+                table=table.name,
+                column=self._polls.field,
+                hint="name a column of finer steps",
+            )
 
     def _known(self, table: Table, rows: Rows) -> list[bytes]:
         """Those of the rows that are new, of all that were read."""
@@ -163,6 +187,7 @@ class SqlSource:
 
     def _round(self, load: Load) -> Generator[Batch, None, Load]:
         """What the load reads in a while; gives the load as it is then."""
+        self._describe()
         load = self._begun(load)
         now = self._server.clock()
         if load.where is not None or not load.chunks:
@@ -174,7 +199,7 @@ class SqlSource:
         over = time.monotonic() + (ROUND_SECONDS if table.index else math.inf)
         behind = None if chunk.after is None else Place.decoded(chunk.after)
         if load.id == FIRST_LOAD:
-            self._windows[table.name].begin(resumed=behind is not None)
+            self._windows[table.name].begin(self._now(), resumed=behind is not None, first=True)
         with self._server.rows(table, behind=behind) as rows:
             for each in rows:
                 if load.id == FIRST_LOAD:
@@ -186,7 +211,7 @@ class SqlSource:
                 if time.monotonic() > over or self._pause.is_set():
                     return load
         if load.id == FIRST_LOAD:
-            self._windows[table.name].end()
+            self._end(table)
         load = replace(load, chunks=tuple(others), chunks_done=load.chunks_done + 1)
         load = load if others else load.end(DONE)
         yield Batch(b"", self._position(load, now))
@@ -206,19 +231,19 @@ class SqlSource:
         return load
 
     def _poll(self, load: Load | None) -> Iterator[Batch]:
-        if time.monotonic() - self._described > DESCRIBE_SECONDS:
-            self._describe()
+        self._describe()
         now = self._server.clock()
         for name, table in self._tables.items():
             window = self._windows[name]
-            window.begin(resumed=window.at is not None)
-            with self._server.rows(table, above=window.floor, behind=window.at) as rows:
+            window.begin(self._now(), resumed=window.at is not None)
+            above, behind = window.bounds
+            with self._server.rows(table, above=above, behind=behind) as rows:
                 for each in rows:
                     new = self._known(table, each)
                     window.read_to(table.place(each.rows[-1]))
                     if new:
                         yield Batch(b"".join(new), self._position(load, now), Namespace(self._address.database, name))
-            window.end()
+            self._end(table)
         yield Batch(b"", self._position(load, now), server_time=now)
 
     def _position(self, load: Load | None, now: Timestamp) -> Position:

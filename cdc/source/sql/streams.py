@@ -10,7 +10,7 @@ from bson.timestamp import Timestamp
 
 from cdc.config import SqlSettings
 from cdc.errors import ConfigInvalid
-from cdc.source.raw import ReplySize
+from cdc.source.raw import REPLY_BYTES, ReplySize
 from cdc.source.sql.places import Place
 from cdc.source.sql.table import Table, described
 from cdc.sql.engine import engine
@@ -23,6 +23,8 @@ _ESTIMATES = {
     "WHERE c.relname = :table AND n.nspname = COALESCE(:schema, current_schema())",
 }
 
+FETCHED = 100
+"""Rows at once: the next ones may be far larger than the last."""
 
 _NO_STANDSTILL = sa.text("SET LOCAL idle_in_transaction_session_timeout = '60s'")
 """Whoever reads no further, as while Kafka is away, must not hold up an ALTER TABLE, and all that waits behind that;
@@ -32,7 +34,7 @@ MySQL's net_write_timeout does the same."""
 class Rows(NamedTuple):
     """Rows as the database gave them, and as BSON."""
 
-    rows: Sequence[Sequence[Any]]
+    rows: list[Sequence[Any]]
     documents: list[bytes]
 
     @property
@@ -107,11 +109,18 @@ class Server:
                     connection.invalidate()
 
     def _parts(self, table: Table, result: sa.CursorResult[Any]) -> Iterator[Rows]:
-        size = ReplySize(self._batch_size)
-        while rows := result.fetchmany(size.documents):
-            made = Rows(rows, [table.encoded(row) for row in rows])
-            size.learn(made.raw)
-            yield made
+        size, part, nbytes = ReplySize(self._batch_size), Rows([], []), 0
+        while fetched := result.fetchmany(min(FETCHED, size.documents - len(part.rows))):
+            documents = [table.encoded(row) for row in fetched]
+            part.rows.extend(fetched)
+            part.documents.extend(documents)
+            nbytes += sum(map(len, documents))
+            if len(part.rows) >= size.documents or nbytes >= REPLY_BYTES:
+                size.learn(part.raw)
+                yield part
+                part, nbytes = Rows([], []), 0
+        if part.rows:
+            yield part
         result.close()
 
     def close(self) -> None:

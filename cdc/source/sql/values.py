@@ -100,7 +100,7 @@ def document(text: str) -> Any:  # noqa: ANN401 - JSON is what it is
             ),
             MOST_DEPTH,
         )
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         return text
 
 
