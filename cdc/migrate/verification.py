@@ -8,13 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-import bson
 import sqlalchemy
-from bson import json_util
 from sqlalchemy import ColumnClause, Connection
 
-from cdc.errors import Unencodable
 from cdc.migrate.differences import Sides, Value
+from cdc.migrate.mapped import key_of
 from cdc.migrate.tally import Tally
 from cdc.migrate.values import form
 from cdc.models.table import Column, Table
@@ -93,20 +91,20 @@ class Verification:
         for part in self._parts:
             part.expect(key, ())
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, key: Values | None = None) -> None:
         self._tally.refuse(reason)
+        if key is not None:
+            for part in self._parts:
+                part.sides.refuse(part.key(key), reason)
 
     def find(self, connection: Connection, letters: Iterable[tuple[str, str]]) -> None:
         """Read the tables, and what dead letters, given by their keys in JSON, say of documents without a row."""
         for part in self._parts:
             part.find(connection)
         for text, reason in letters:
-            try:
-                key = self._rows.key(bson.encode(json_util.loads(text)))
-            except (Unencodable, ValueError, TypeError):  # not one that a row could have
-                continue
-            for part in self._parts:
-                part.sides.explain(part.key(key), f"a dead letter says: {reason}")
+            if (key := key_of(self._rows, text)) is not None:
+                for part in self._parts:
+                    part.sides.explain(part.key(key), f"a dead letter says: {reason}")
 
     def lines(self) -> Iterator[str]:
         """What was found, in numbers, and each difference."""

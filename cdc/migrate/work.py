@@ -69,7 +69,8 @@ def verify(task: Task, settings: Settings) -> Iterator[str]:
         if verification.different:
             raise Different(
                 f"{address}, database {address.database!r}, differs from {_source(task, settings)}",
-                hint="run the task again, with --full-amount where all was done already; delete rows that are extra",
+                hint="run the task again, with --full-amount where all was done already; delete rows that are extra, "
+                "and mend the documents of those that are stale",
             )
 
 

@@ -262,9 +262,13 @@ def test_what_is_refused_is_put_aside_with_its_reason_and_a_lost_connection_lose
     told = child.text.splitlines()
     assert told[told.index("5 documents refused") :][1:] == [f"  1  {reason}" for _, reason in refused.values()]
     assert nfsc.differences(info, url) == sorted(refused)
+    info.update_one({"_id": "once"}, {"$set": {"title": "x" * 1001}})
     verified = cdc(*arguments(url, "--verify"), env=env)
-    assert f'information "twice" missing: a dead letter says: {refused["twice"][1]}' in verified.stdout.splitlines()
-    assert verified.returncode == 7
+    assert [line for line in verified.stdout.splitlines() if line.startswith("information ")] == [
+        f'information "once" stale: {refused["long"][1]}',
+        f'information "twice" missing: a dead letter says: {refused["twice"][1]}',
+    ]
+    assert "mend the documents of those that are stale" in refusal(verified, 7)
 
 
 def test_a_package_beside_cdc_brings_its_own(
