@@ -9,13 +9,13 @@ from itertools import groupby
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnClause, Connection
+from sqlalchemy import ColumnClause, ColumnElement, Connection
 
 from cdc.migrate.differences import Sides, Value
 from cdc.migrate.mapped import key_of
 from cdc.migrate.tally import Tally
 from cdc.migrate.values import form
-from cdc.models.table import Column, Table
+from cdc.models.table import Column, Json, Table
 from cdc.sink.sql.rows import Row, Rows, Values
 
 MOST_NAMED = 1000
@@ -40,11 +40,17 @@ class Part:
     def find(self, connection: Connection) -> None:
         """All rows that the table has, read one after another."""
         columns: list[ColumnClause[Any]] = [sqlalchemy.column(column.name) for column in self._columns]
-        query = sqlalchemy.select(*columns).select_from(sqlalchemy.table(self.name, *columns))
+        query = sqlalchemy.select(*self._read(columns, connection)).select_from(sqlalchemy.table(self.name, *columns))
         found = connection.execution_options(yield_per=1000).execute(query.order_by(*columns[: self._keys]))
         for key, rows in groupby(found, lambda row: tuple(row[: self._own])):
             several = [tuple(row) for row in rows]
             self.sides.keep("found", self.key(key), self._together(several), len(several))
+
+    def _read(self, columns: Sequence[ColumnClause[Any]], connection: Connection) -> Iterator[ColumnElement[Any]]:
+        """PostgreSQL's JSON as text: its driver would make values of it, which do not tell one from another."""
+        cast = connection.dialect.name == "postgresql"
+        for found, column in zip(columns, self._columns, strict=True):
+            yield sqlalchemy.cast(found, sqlalchemy.Text) if cast and isinstance(column.type, Json) else found
 
     def key(self, values: Values) -> str:
         """A document's key, as it is told; one text for each."""

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,10 @@ from cdc.encode.keys import key_of
 from cdc.errors import ConfigInvalid, SinkUnreachable, Unencodable
 from cdc.events import Namespace, Operation, Position, Records
 from cdc.ledger import Ledger, Slot
+from cdc.migrate.tally import Tally
+from cdc.migrate.verification import Verification
 from cdc.sink.sql.fit import fit
+from cdc.sink.sql.rows import Rows
 from cdc.sink.sql.sink import SqlSink
 from cdc.sql.transaction import Transaction
 from tests.support.everything import PLAIN, TABLE, Document, document, expected, rows
@@ -98,6 +102,30 @@ def test_every_type_comes_back_as_it_was_and_the_last_image_stays(target: Callab
     for start in range(0, len(images), 400):
         made.put(images[start : start + 400])
     assert rows(url) == {str(key): expected(found) for key, found in last.items()}
+
+
+def test_what_was_written_is_equal_to_the_documents_and_what_was_damaged_is_not(
+    target: Callable[..., Target], run: Run
+) -> None:
+    awkward = ("text", "1", "null", '{"a":1}', 1e16, -0.0, 0.1, 5e-324, 1.7e308, Int64(2**63 - 1), {"b": 2.0, "a": []})
+    documents: list[Document] = [document(f"k{n}", n, random.Random(n)) for n in range(50)]
+    documents += [{"_id": f"j{n}", "anything": value} for n, value in enumerate(awkward)]
+    documents += [{"_id": f"n{n}", "price": Decimal128(text)} for n, text in enumerate(("1E+15", "-0", "-0.0000"))]
+    made = target()
+    made.put(documents)
+    mapped = Rows(TABLE, dialect=made.transaction.address.dialect)
+
+    def damaged() -> list[str]:
+        with closing(Verification(TABLE, mapped, Tally([name for name, _, _ in TABLE.tables]))) as verification:
+            for each in documents:
+                verification.write(mapped.row(bson.encode(each, codec_options=PLAIN)))
+            verification.find(made.transaction.connection, [])
+            return [line for line in verification.lines() if line.startswith("everything")]
+
+    assert damaged() == []
+    run("UPDATE everything SET anything = '1' WHERE id = 'j1'")
+    run("UPDATE everything SET price = 1000000000000000.0001 WHERE id = 'n0'")
+    assert damaged() == ['everything "j1" different: anything', 'everything "n0" different: price']
 
 
 BAD: list[tuple[str, Document]] = [
