@@ -249,7 +249,9 @@ MISFITS: dict[str, dict[str, str]] = {
         "ALTER TABLE everything MODIFY prose TEXT": "everything.prose is too short: 65535 bytes, not 16777215",
         "ALTER TABLE everything MODIFY small SMALLINT": "everything.small is smallint(6), not bigint or int",
         "ALTER TABLE everything MODIFY big BIGINT NOT NULL": "everything.big must take null",
-        "ALTER TABLE everything DROP ratio": "everything.ratio is missing",
+        "ALTER TABLE everything DROP day": "everything.day is missing",
+        "ALTER TABLE everything MODIFY ratio DOUBLE(20, 3)": "everything.ratio is too short: 20, 3 digits, not "
+        "a double's",
         "ALTER TABLE everything MODIFY price DECIMAL(10, 2)": "everything.price is too short: 10, 2 digits, not 20, 4",
         "ALTER TABLE everything MODIFY moment DATETIME": "everything.moment is too short: 0 digits of a second, not 3",
         "ALTER TABLE everything MODIFY state VARCHAR(10) CHARACTER SET utf8mb3": "everything.state has the character "
