@@ -10,7 +10,7 @@ from sqlalchemy import Connection, column, inspect, select, table
 
 from cdc import app
 from cdc.config import Settings
-from cdc.config.sql import SqlSettings
+from cdc.config.sql import SqlSettings, refuse_idle
 from cdc.cursor.memory import MemoryStore
 from cdc.encode import documents
 from cdc.errors import Different
@@ -32,6 +32,7 @@ log = structlog.get_logger("cdc")
 
 def copy(task: Task, settings: Settings, *, follow: bool) -> Iterator[str]:
     """Write what there is, and with `follow` all changes until a signal; then what was done, in lines."""
+    refuse_idle("checkpoint_interval", settings.checkpoint_interval)
     settings = _whole(task, settings).model_copy(update={"once": not follow})
     store, tally = stores.store(settings), Tally(task.tables)
 

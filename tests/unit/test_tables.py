@@ -105,6 +105,11 @@ def test_a_sql_target_needs_a_data_type_and_one_collection() -> None:
     whole.require_target()
     assert (whole.topic, whole.store) == (None, "sql")
     assert whole.pipeline_name == "raw_data_temp.info-mysql.nfsc.information"
+    with pytest.raises(
+        ConfigInvalid, match="--commit-interval-ms: 10001 is too long: the server of --sink ends"
+    ) as long:
+        whole.model_copy(update={"commit_interval_ms": 10001}).require_target()
+    assert long.value.hint == "write at most 10000"
     with pytest.raises(ConfigInvalid, match="--sink needs --data-type"):
         load({"sink.url": URL}, environ={}).settings.require_target()
     with pytest.raises(ConfigInvalid, match="--sink takes one collection"):
