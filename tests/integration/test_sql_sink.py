@@ -1,8 +1,10 @@
 """Documents into the tables of a real MariaDB and a real PostgreSQL."""
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -19,12 +21,14 @@ from cdc.events import Namespace, Operation, Position, Records
 from cdc.ledger import Ledger, Slot
 from cdc.migrate.tally import Tally
 from cdc.migrate.verification import Verification
+from cdc.models.table import Column, Table, Text
 from cdc.sink.sql.fit import fit
 from cdc.sink.sql.rows import Rows
 from cdc.sink.sql.sink import SqlSink
+from cdc.sql.schema import ddl
 from cdc.sql.transaction import Transaction
 from tests.support.everything import PLAIN, TABLE, Document, document, expected, rows
-from tests.support.sql import Run, told
+from tests.support.sql import Run, administrator, told
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
@@ -239,6 +243,32 @@ def test_the_loser_of_a_deadlock_may_try_again(target: Callable[..., Target], ru
     assert SECRET not in str(lost.value.__cause__)
     run("COMMIT")
     assert run("SELECT COUNT(*) FROM everything WHERE word = 'y'").scalar_one() == 50
+
+
+def test_tables_that_another_makes_at_the_same_moment_are_taken_as_they_are(
+    postgres: str, sql_database: Callable[[str], str]
+) -> None:
+    url = sql_database(postgres)
+    transaction = Transaction(SqlSettings(url=SecretStr(url)), "p")
+    with administrator(url) as run, ThreadPoolExecutor() as beside, closing(transaction):
+        run("BEGIN")
+        for statement in filter(str.strip, ddl(TABLE, "postgresql").split(";")):
+            run(statement)
+        fitting = beside.submit(fit, transaction, TABLE, letters="letters", create=True)
+        until(lambda: run(WAITING["postgresql"]).scalar_one(), what="one who waits")
+        run("COMMIT")
+        fitting.result(20)
+        assert run("SELECT COUNT(*) FROM letters").scalar_one() == 0
+
+
+def test_a_table_that_the_database_does_not_make_is_named(url: str) -> None:
+    transaction = Transaction(SqlSettings(url=SecretStr(url)), "p")
+    wide = Table("wide", TABLE.key, tuple(Column(f"c{n}", Text(250)) for n in range(1700)))
+    with closing(transaction), pytest.raises(ConfigInvalid) as refused:
+        fit(transaction, wide, letters=None, create=True)
+    said = r"--sink: .* at 127\.0\.0\.1:\d+ does not make the table wide \(\w+\)"
+    assert re.fullmatch(said, str(refused.value))
+    assert refused.value.hint == "mend the table of the data type, or make it by hand"
 
 
 MISFITS: dict[str, dict[str, str]] = {
