@@ -45,6 +45,7 @@ def copy(task: Task, settings: Settings, *, follow: bool) -> Iterator[str]:
         if settings.full_amount:
             store.forget()
         app.drive(settings, made, stop)
+    tally.back()
     yield from tally.lines("written")
     if not follow:
         _end_at(stop, settings)
