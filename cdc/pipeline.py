@@ -132,6 +132,7 @@ class Attempt:
         self._saved: Position | None = None
         self._ledger = Ledger(self._settled)
         self._due = 0.0
+        self._end: float | None = None
         self._until: Timestamp | None = None
         self._goal: Slot | None = None
         self._done = False
@@ -213,11 +214,25 @@ class Attempt:
         sent = self._sink.produce(records, 0, slot)
         while sent < len(records):
             self._turn(IDLE_WAIT)
-            if stop.is_set():
+            if stop.is_set() and self._leaves():
                 return
             sent = self._sink.produce(records, sent, slot)
         slot.seal()
         self._aim(batch, slot)
+
+    def _leaves(self) -> bool:
+        """Whether a stop leaves a batch amid; with `whole` that would undo all since the saved position."""
+        if self._parts.whole and not self._left():
+            raise SinkUnreachable(
+                "ended amid a batch", hint="it is sent again, with all else from the saved position on"
+            )
+        return not self._parts.whole
+
+    def _left(self) -> float:
+        """Seconds that the end may yet take; they begin when this is first asked."""
+        now = time.monotonic()
+        self._end = self._end or now + self._parts.bounds.shutdown_timeout
+        return max(0.0, self._end - now)
 
     def _aim(self, batch: Batch, slot: Slot) -> None:
         """With `once`, find the slot that ends the run: the first after all that was there at the start.
@@ -273,7 +288,7 @@ class Attempt:
         """Nothing more is read; what is in flight gets its time, and the position is saved."""
         self._progress.rests(self._parts.bounds.shutdown_timeout)
         self._reader.stop()
-        self._sink.flush(self._parts.bounds.shutdown_timeout)
+        self._sink.flush(self._left())
         self._checkpoint(at_once=True)
         self._sink.poll(0)
         if waiting := self._ledger.in_flight_records:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from cdc.config.kafka import KafkaSettings
 from cdc.config.misfit import MisfitError, quoted
 from cdc.config.mongo import MongoUri, is_database_name
+from cdc.config.sql import refuse_idle
 from cdc.config.target import Target
 from cdc.config.values import TopicName, TopicTemplate, is_topic_name
 from cdc.errors import ConfigInvalid
@@ -192,7 +193,7 @@ class Settings(Target):
         return self.topic is not None and "{coll}" not in self.topic and len(self.names) != 1
 
     def require_target(self) -> None:
-        """Raises: ConfigInvalid: neither a topic nor a dry run was asked for, nor a table for one collection."""
+        """Raises: ConfigInvalid: neither a topic nor a dry run was asked for, nor a table that takes one collection."""
         if self.sink.given:
             if self.data_type is None:
                 raise ConfigInvalid(
@@ -200,6 +201,7 @@ class Settings(Target):
                 )
             if len(self.names) != 1:
                 raise ConfigInvalid("--sink takes one collection", hint="write --collection NAME")
+            refuse_idle("--commit-interval-ms", self.commit_interval_ms, second=1000)
         elif self.topic is None and not self.dry_run:
             raise ConfigInvalid(
                 "--topic is missing", hint="write --topic NAME, or --dry-run to see the records without Kafka"

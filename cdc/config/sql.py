@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, SecretStr
 
 from cdc.config.misfit import MisfitError
+from cdc.errors import ConfigInvalid
 
 Dialect = Literal["mysql", "postgresql"]
 
@@ -22,6 +23,13 @@ _OPTIONS: dict[Dialect, tuple[str, ...]] = {
 }
 _FILES = {"ssl_ca", "ssl_cert", "ssl_key", "sslrootcert", "sslcert", "sslkey"}
 _MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+IDLE_SECONDS = 20
+"""How long an open transaction of a target may say nothing before the server ends it.
+
+A process that stands still loses its transaction, so that it holds up no other.
+"""
+_LONGEST_SECONDS = IDLE_SECONDS // 2
+
 _HINT = (
     "write mysql://USER:PASSWORD@HOST:PORT/DATABASE or postgresql://…, with special characters in USER and PASSWORD "
     "percent-encoded"
@@ -73,6 +81,16 @@ def _check(options: dict[str, str]) -> None:
 
 
 SqlUrl = Annotated[SecretStr, AfterValidator(_url)]
+
+
+def refuse_idle(option: str, interval: float, *, second: int = 1) -> None:
+    """Raises: ConfigInvalid: transactions of a target that end in such intervals may be ended before by the server."""
+    most = _LONGEST_SECONDS * second
+    if interval > most:
+        raise ConfigInvalid(
+            f"{option}: {interval:g} is too long: the server of --sink ends what is idle for {IDLE_SECONDS} s",
+            hint=f"write at most {most}",
+        )
 
 
 class SqlSettings(BaseModel):

@@ -1,10 +1,9 @@
 """Cursors in a table, a row for each pipeline, kept by the transaction that writes the rows of its documents."""
 
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from sqlalchemy import Connection, Row, inspect, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from cdc.cursor.cursor import WatchedSource
@@ -12,6 +11,7 @@ from cdc.cursor.owner import Owner
 from cdc.cursor.standby import Standby
 from cdc.cursor.store import Store
 from cdc.errors import ConfigInvalid
+from cdc.sql.making import made
 from cdc.sql.schema import CURSORS, tables
 from cdc.sql.transaction import Transaction
 
@@ -47,7 +47,7 @@ class SqlStore(Store):
         self.transaction.open()
         with self.transaction.translated():
             connection = self.transaction.connection
-            self._make(connection)
+            made(connection, lambda: self._make(connection))
             found = connection.execute(select(_CURSORS).where(_columns.name == self.name).with_for_update()).one()
             if self._claimed and found.owner_id != Owner.this().id:
                 raise self._taken_over(found.owner, hint=HINT)
@@ -95,11 +95,9 @@ class SqlStore(Store):
             return connection.execute(select(_CURSORS).where(_columns.name == self.name)).one_or_none()
 
     def _make(self, connection: Connection) -> None:
-        """The table and the row, where they are missing; another process may make them at the same moment."""
-        with suppress(IntegrityError):
-            if not inspect(connection).has_table(_CURSORS.name):
-                connection.execute(CreateTable(_CURSORS, if_not_exists=True))
-            if connection.execute(select(_columns.name).where(_columns.name == self.name)).one_or_none() is None:
-                connection.execute(_CURSORS.insert().values(name=self.name))
-            connection.commit()
-        connection.rollback()
+        """The table and the row, where they are missing."""
+        if not inspect(connection).has_table(_CURSORS.name):
+            connection.execute(CreateTable(_CURSORS, if_not_exists=True))
+        if connection.execute(select(_columns.name).where(_columns.name == self.name)).one_or_none() is None:
+            connection.execute(_CURSORS.insert().values(name=self.name))
+        connection.commit()

@@ -17,7 +17,7 @@ Side = Literal["expected", "found"]
 
 
 class Difference(NamedTuple):
-    """`how` is `missing`, `extra`, or `different`; `why` a reason, the columns, or how many rows there are."""
+    """`how` is `missing`, `extra`, `stale`, or `different`; `why` a reason, the columns, or how many rows there are."""
 
     key: str
     how: str
@@ -30,7 +30,7 @@ class Sides:
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
         self._digest = Struct(f"{len(columns)}q")
-        self._pending: dict[str, tuple[bytes | None, int]] = {}
+        self._pending: dict[str, tuple[bytes | None, int, str | None]] = {}
         self._side: Side = "expected"
         self._file = sqlite3.connect("", isolation_level=None, check_same_thread=False)  # a temporary file
         for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
@@ -46,11 +46,12 @@ class Sides:
 
     def keep(self, side: Side, key: str, values: Sequence[Value] | None, rows: int = 1) -> None:
         """On that side stands this now, in so many rows, in place of what stood there; None where there is nothing."""
-        if side != self._side or len(self._pending) >= PENDING:
-            self._flush()
-        self._side = side
         digest = None if values is None else self._digest.pack(*map(hash, values))
-        self._pending[key] = digest, 0 if values is None else rows
+        self._stand(side, key, digest, 0 if values is None else rows)
+
+    def refuse(self, key: str, reason: str) -> None:
+        """What is expected there now cannot be had, for that reason; what is found is of an earlier state."""
+        self._stand("expected", key, None, 0, reason)
 
     def explain(self, key: str, reason: str) -> None:
         """Why nothing was found under that key, where something was expected."""
@@ -74,17 +75,23 @@ class Sides:
             if found is None:
                 yield Difference(key, "missing", reason)
             elif expected is None:
-                yield Difference(key, "extra")
+                yield Difference(key, "extra" if reason is None else "stale", reason)
             elif wanted != there:
                 yield Difference(key, "different", f"{there} rows, not {wanted}")
             else:
                 yield Difference(key, "different", self._unequal(expected, found))
 
+    def _stand(self, side: Side, key: str, digest: bytes | None, rows: int, reason: str | None = None) -> None:
+        if side != self._side or len(self._pending) >= PENDING:
+            self._flush()
+        self._side = side
+        self._pending[key] = digest, rows, reason
+
     def _flush(self) -> None:
         statement = (
-            f"INSERT INTO rows (key, {self._side}, {self._side}_rows) VALUES (?, ?, ?) "  # noqa: S608 - a word of ours
+            f"INSERT INTO rows (key, {self._side}, {self._side}_rows, reason) VALUES (?, ?, ?, ?) "  # noqa: S608 - a word of ours
             f"ON CONFLICT (key) DO UPDATE SET {self._side} = excluded.{self._side}, "
-            f"{self._side}_rows = excluded.{self._side}_rows"
+            f"{self._side}_rows = excluded.{self._side}_rows{', reason = excluded.reason' * (self._side == 'expected')}"
         )
         self._file.execute("BEGIN")
         self._file.executemany(statement, [(key, *kept) for key, kept in self._pending.items()])

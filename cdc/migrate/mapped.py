@@ -1,8 +1,11 @@
 """A sink that writes nothing: rows as they would be written, told to who counts, shows or compares them."""
 
+import bson
+from bson import json_util
+
 from cdc.errors import Unencodable
 from cdc.events import DOCUMENT_OPERATIONS, Pending, Records, Rejected
-from cdc.sink.sql.rows import Rows
+from cdc.sink.sql.rows import Rows, Values
 from cdc.sink.sql.writer import Told
 
 
@@ -28,12 +31,13 @@ class MappedSink:
                 else:
                     self._told.delete(self._rows.key(key))
             except Unencodable as error:
-                self._told.refuse(str(error))
+                self._told.refuse(str(error), self._key(key))
         return len(records)
 
     def reject(self, rejected: Rejected, slot: Pending) -> None:
         del slot
-        self._told.refuse(rejected.reason)
+        key = None if rejected.key is None else key_of(self._rows, rejected.key.decode())
+        self._told.refuse(rejected.reason, key)
 
     def poll(self, seconds: float) -> None:
         pass
@@ -49,3 +53,17 @@ class MappedSink:
 
     def close(self) -> None:
         pass
+
+    def _key(self, identity: bytes) -> Values | None:
+        try:
+            return self._rows.key(identity)
+        except Unencodable:
+            return None
+
+
+def key_of(rows: Rows, text: str) -> Values | None:
+    """The key of a row, by that of a dead letter in JSON; None where no row could have it."""
+    try:
+        return rows.key(bson.encode(json_util.loads(text)))
+    except (Unencodable, ValueError, TypeError):
+        return None

@@ -29,7 +29,8 @@ class Rehearsal:
     def delete(self, key: Values) -> None:
         self._tally.delete(key)
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, key: Values | None = None) -> None:
+        del key
         self._tally.refuse(reason)
 
     def lines(self) -> Iterator[str]:

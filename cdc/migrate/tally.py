@@ -46,7 +46,8 @@ class Tally:
         with self._lock:
             self._now.deletes += 1
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, key: Values | None = None) -> None:
+        del key
         with self._lock:
             known = reason in self._now.refused or len(self._now.refused) < MOST_REASONS
             self._now.documents += 1

@@ -1,9 +1,9 @@
 """Values of columns in a form that is equal where they are, as they are written and as a database gives them back."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from typing import Any
 
 from cdc.migrate.differences import Value
@@ -25,6 +25,8 @@ from cdc.models.table import (
 
 Form = Callable[[Any], str]
 
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+
 
 def form(kind: Type) -> Callable[[Any], Value]:
     """Of a column of that type; null stays what it is."""
@@ -40,10 +42,18 @@ def _day(value: date) -> str:
     return f"{value:%Y-%m-%d}"
 
 
-def _json(value: object) -> str:
-    """Its order of fields is the database's own."""
-    found = json.loads(value) if isinstance(value, str | bytes) else value
-    return json.dumps(found, sort_keys=True)
+def _number(value: Decimal | str) -> Decimal:
+    """The same for all that are equal, to the last digit."""
+    return Decimal(value).normalize(_EXACT) or Decimal()
+
+
+def _json(text: str) -> str:
+    """The order of its fields and how its numbers are written are the database's own."""
+    return repr(json.loads(text, parse_int=_number, parse_float=_number, object_pairs_hook=_ordered))
+
+
+def _ordered(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(sorted(dict(fields).items()))
 
 
 _FORMS: Mapping[type[Type], Form] = {
@@ -51,8 +61,8 @@ _FORMS: Mapping[type[Type], Form] = {
     Id: str,
     Integer: lambda value: str(int(value)),
     BigInteger: lambda value: str(int(value)),
-    Double: lambda value: repr(float(value)),
-    Numeric: lambda value: str(Decimal(value).normalize()),
+    Double: lambda value: repr(float(value) or 0.0),
+    Numeric: lambda value: f"{_number(value):f}",
     Boolean: lambda value: str(bool(value)),
     DateTime: _moment,
     Date: _day,
@@ -66,7 +76,7 @@ def shown(kind: Type, value: object) -> object:
     """As JSON has it."""
     match kind:
         case Json():
-            return json.loads(value) if isinstance(value, str | bytes) else value
+            return value if value is None else json.loads(str(value))
         case Integer() | BigInteger() | Double() | Boolean():
             return value
         case _:

@@ -8,16 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-import bson
 import sqlalchemy
-from bson import json_util
-from sqlalchemy import ColumnClause, Connection
+from sqlalchemy import ColumnClause, ColumnElement, Connection
 
-from cdc.errors import Unencodable
 from cdc.migrate.differences import Sides, Value
+from cdc.migrate.mapped import key_of
 from cdc.migrate.tally import Tally
 from cdc.migrate.values import form
-from cdc.models.table import Column, Table
+from cdc.models.table import Column, Json, Table
 from cdc.sink.sql.rows import Row, Rows, Values
 
 MOST_NAMED = 1000
@@ -42,11 +40,17 @@ class Part:
     def find(self, connection: Connection) -> None:
         """All rows that the table has, read one after another."""
         columns: list[ColumnClause[Any]] = [sqlalchemy.column(column.name) for column in self._columns]
-        query = sqlalchemy.select(*columns).select_from(sqlalchemy.table(self.name, *columns))
+        query = sqlalchemy.select(*self._read(columns, connection)).select_from(sqlalchemy.table(self.name, *columns))
         found = connection.execution_options(yield_per=1000).execute(query.order_by(*columns[: self._keys]))
         for key, rows in groupby(found, lambda row: tuple(row[: self._own])):
             several = [tuple(row) for row in rows]
             self.sides.keep("found", self.key(key), self._together(several), len(several))
+
+    def _read(self, columns: Sequence[ColumnClause[Any]], connection: Connection) -> Iterator[ColumnElement[Any]]:
+        """PostgreSQL's JSON as text: its driver would make values of it, which do not tell one from another."""
+        cast = connection.dialect.name == "postgresql"
+        for found, column in zip(columns, self._columns, strict=True):
+            yield sqlalchemy.cast(found, sqlalchemy.Text) if cast and isinstance(column.type, Json) else found
 
     def key(self, values: Values) -> str:
         """A document's key, as it is told; one text for each."""
@@ -93,20 +97,20 @@ class Verification:
         for part in self._parts:
             part.expect(key, ())
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, key: Values | None = None) -> None:
         self._tally.refuse(reason)
+        if key is not None:
+            for part in self._parts:
+                part.sides.refuse(part.key(key), reason)
 
     def find(self, connection: Connection, letters: Iterable[tuple[str, str]]) -> None:
         """Read the tables, and what dead letters, given by their keys in JSON, say of documents without a row."""
         for part in self._parts:
             part.find(connection)
         for text, reason in letters:
-            try:
-                key = self._rows.key(bson.encode(json_util.loads(text)))
-            except (Unencodable, ValueError, TypeError):  # not one that a row could have
-                continue
-            for part in self._parts:
-                part.sides.explain(part.key(key), f"a dead letter says: {reason}")
+            if (key := key_of(self._rows, text)) is not None:
+                for part in self._parts:
+                    part.sides.explain(part.key(key), f"a dead letter says: {reason}")
 
     def lines(self) -> Iterator[str]:
         """What was found, in numbers, and each difference."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, column, inspect, select, table
 
 from cdc import app
 from cdc.config import Settings
-from cdc.config.sql import SqlSettings
+from cdc.config.sql import SqlSettings, refuse_idle
 from cdc.cursor.memory import MemoryStore
 from cdc.encode import documents
 from cdc.errors import Different
@@ -32,6 +32,7 @@ log = structlog.get_logger("cdc")
 
 def copy(task: Task, settings: Settings, *, follow: bool) -> Iterator[str]:
     """Write what there is, and with `follow` all changes until a signal; then what was done, in lines."""
+    refuse_idle("checkpoint_interval", settings.checkpoint_interval)
     settings = _whole(task, settings).model_copy(update={"once": not follow})
     store, tally = stores.store(settings), Tally(task.tables)
 
@@ -44,6 +45,7 @@ def copy(task: Task, settings: Settings, *, follow: bool) -> Iterator[str]:
         if settings.full_amount:
             store.forget()
         app.drive(settings, made, stop)
+    tally.back()
     yield from tally.lines("written")
     if not follow:
         _end_at(stop, settings)
@@ -69,7 +71,8 @@ def verify(task: Task, settings: Settings) -> Iterator[str]:
         if verification.different:
             raise Different(
                 f"{address}, database {address.database!r}, differs from {_source(task, settings)}",
-                hint="run the task again, with --full-amount where all was done already; delete rows that are extra",
+                hint="run the task again, with --full-amount where all was done already; delete rows that are extra, "
+                "and mend the documents of those that are stale",
             )
 
 

@@ -19,11 +19,12 @@ A document is a row, a field of it a column by its path, an array of it rows of 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_INDEXED = 768
-"""Characters of UTF-8 that a key of MySQL takes."""
+_INDEXED = 3072
+"""Bytes that a key of MySQL's takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +167,11 @@ class Table:
         if not paths or (paths != ["_id"] and not all(re.fullmatch(r"_id\.[^.]+", path) for path in paths)):
             raise ValueError(f"{self.name}: the key must take _id, or its fields by paths such as _id.city")
         for column in self.key:
-            size = column.type.size if isinstance(column.type, Text | Id) else 1
-            if not isinstance(column.type, KEYS) or size is None or size > _INDEXED:
+            if not isinstance(column.type, KEYS) or _length(column.type) > _INDEXED:
                 raise ValueError(f"{self.name}.{column.name}: {column.type} cannot be a key")
+        for name, columns, keys in self.tables:
+            if (length := sum(_length(column.type) for column in columns[:keys])) > _INDEXED:
+                raise ValueError(f"{name}: the key takes {length} bytes, and MySQL's at most {_INDEXED}")
 
     @property
     def all(self) -> tuple[Column, ...]:
@@ -187,6 +190,16 @@ class Table:
         yield self.name, self.all, len(self.key)
         for child in self.children:
             yield child.name, self.all_of(child), len(self.key) + 1
+
+
+def _length(key: Type) -> float:
+    """Bytes of a column in a key of MySQL's; a character may take four."""
+    if isinstance(key, Text | Id):
+        return inf if key.size is None else key.size * 4
+    return _LENGTHS[type(key)]
+
+
+_LENGTHS: dict[type[Type], int] = {Integer: 4, BigInteger: 8, DateTime: 7, Uuid: 36}
 
 
 def _never_null(column: Column) -> Column:

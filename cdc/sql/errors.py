@@ -13,7 +13,8 @@ from cdc.errors import AccessDenied, CdcError, ConfigInvalid, Retryable, SinkUnr
 # https://mariadb.com/kb/en/mariadb-error-codes/, https://dev.mysql.com/doc/mysql-errors/en/
 _MYSQL_GONE = frozenset({1040, 1053, 1077, 1079, 1080, 1129, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1317})
 _MYSQL_GONE |= frozenset({1290, 1836, 1927, 1969, 2002, 2003, 2006, 2013, 2014, 2026, 2027, 2055, 3024, 4031})
-"""No connection, the server ends or is read-only for now, a time limit."""
+_MYSQL_GONE |= frozenset({1021, 1030, 1047, 1114})
+"""No connection, the server ends or is read-only for now, a time limit, no room on its disk, a cluster in parts."""
 _MYSQL_LOCKED = frozenset({1205, 1213, 1412, 1637})
 _MYSQL_LOGIN = frozenset({1045, 1130, 1131, 1251, 1524, 1698, 1820, 1862, 2054, 2058, 2059, 2061, 3118, 3159, 4151})
 _MYSQL_DENIED = frozenset({1044, 1142, 1143, 1227, 1345, 1370})

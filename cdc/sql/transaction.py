@@ -7,16 +7,13 @@ from functools import cached_property
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from cdc.config.sql import Address, SqlSettings
+from cdc.config.sql import IDLE_SECONDS, Address, SqlSettings
 from cdc.metrics import timed
 from cdc.sql.engine import engine
 from cdc.sql.errors import SINK, translated
 
-LOCK_SECONDS, IDLE_SECONDS = 10, 20
-"""How long a row that another transaction holds is waited for, and an open transaction may say nothing.
-
-The second lets a process that stands still lose its transaction, so that it holds up no other.
-"""
+LOCK_SECONDS = 10
+"""How long a row that another transaction holds is waited for."""
 
 _MARIADB = f"SET SESSION innodb_lock_wait_timeout={LOCK_SECONDS}, idle_transaction_timeout={IDLE_SECONDS}, {{mode}}"
 _MYSQL = f"SET SESSION innodb_lock_wait_timeout={LOCK_SECONDS}, {{mode}}"

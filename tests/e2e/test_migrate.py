@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -101,6 +102,40 @@ def test_killed_again_and_again_it_leaves_every_document_there_once(
     assert verified[0] == f"{documents:,} documents read"
     assert verified[1].split() == ["information", f"{documents:,}", "rows", "found"]
     assert len(verified) == 4
+
+
+@pytest.mark.parametrize(("released", "code"), [(True, 130), (False, 3)])
+def test_what_it_says_that_it_wrote_before_a_signal_is_there(
+    info: Info,
+    arguments: Callable[..., list[str]],
+    env: dict[str, str],
+    postgres: str,
+    sql_database: Callable[[str], str],
+    tmp_path: Path,
+    *,
+    released: bool,
+    code: int,
+) -> None:
+    insert(info, items(8000))
+    url = sql_database(postgres)
+    make_tables(url)
+    env = {**env, "CDC_SINK__BATCH_SIZE": "100", "CDC_SHUTDOWN_TIMEOUT": "20" if released else "1"}
+    with administrator(url) as run, running(*arguments(url), env=env, log=tmp_path / "log") as child:
+        run("BEGIN")
+        run("LOCK TABLE information_attachment IN SHARE MODE")  # more is read meanwhile than the sink takes
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        until(lambda: run(waits).scalar_one() or not child.alive, seconds=60, what="a batch that waits")
+        child.process.send_signal(signal.SIGINT)
+        if released:
+            run("COMMIT")
+        assert child.wait() == code, child.text
+        run("ROLLBACK")
+        there = int(run("SELECT count(*) FROM information").scalar_one())
+        told = [line.split() for line in child.text.splitlines() if line.startswith("  information ")]
+        assert told == ([["information", f"{there:,}", "rows", "written"]] if released else [])
+        assert (there > 0) is released
+    ran(arguments(url), env)
+    assert nfsc.differences(info, url) == []
 
 
 class Writer:
@@ -262,9 +297,13 @@ def test_what_is_refused_is_put_aside_with_its_reason_and_a_lost_connection_lose
     told = child.text.splitlines()
     assert told[told.index("5 documents refused") :][1:] == [f"  1  {reason}" for _, reason in refused.values()]
     assert nfsc.differences(info, url) == sorted(refused)
+    info.update_one({"_id": "once"}, {"$set": {"title": "x" * 1001}})
     verified = cdc(*arguments(url, "--verify"), env=env)
-    assert f'information "twice" missing: a dead letter says: {refused["twice"][1]}' in verified.stdout.splitlines()
-    assert verified.returncode == 7
+    assert [line for line in verified.stdout.splitlines() if line.startswith("information ")] == [
+        f'information "once" stale: {refused["long"][1]}',
+        f'information "twice" missing: a dead letter says: {refused["twice"][1]}',
+    ]
+    assert "mend the documents of those that are stale" in refusal(verified, 7)
 
 
 def test_a_package_beside_cdc_brings_its_own(

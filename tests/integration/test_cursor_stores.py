@@ -1,6 +1,8 @@
 """What every cursor store promises, on real servers."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,9 @@ from cdc.cursor.store import Store
 from cdc.errors import CursorCorrupt, Fenced
 from cdc.events import Chunk, Load, Position
 from cdc.ops import stores
+from cdc.sql.schema import CURSORS, ddl
+from tests.support.sql import administrator
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from cdc.local.stack import Stack
@@ -153,3 +158,20 @@ def test_a_cursor_in_kafka_is_found_again_after_its_brokers_were_away(
     stack.brokers[0].stop()
     stack.brokers[0].start()
     assert kept.load() == POSITIONS[0]
+
+
+def test_a_table_that_another_pipeline_makes_at_the_same_moment_is_there_for_both(
+    postgres: str, sql_database: Callable[[str], str], tmp_path: Path
+) -> None:
+    url = sql_database(postgres)
+    store = stores.store(load({"name": "p", "cursor_dir": tmp_path, "sink.url": url}, config=None).settings)
+    assert isinstance(store, SqlStore)
+    with administrator(url) as run, ThreadPoolExecutor() as beside, closing(store.transaction):
+        run("BEGIN")
+        run(ddl(CURSORS, "postgresql"))
+        loaded = beside.submit(store.load)
+        until(lambda: run("SELECT COUNT(*) FROM pg_locks WHERE NOT granted").scalar_one(), what="one who waits")
+        run("COMMIT")
+        assert loaded.result(20) is None
+        store.save(POSITIONS[0])
+        assert run("SELECT name FROM cdc_cursor").scalar_one() == "p"

@@ -1,8 +1,11 @@
 """Documents into the tables of a real MariaDB and a real PostgreSQL."""
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,11 +19,16 @@ from cdc.encode.keys import key_of
 from cdc.errors import ConfigInvalid, SinkUnreachable, Unencodable
 from cdc.events import Namespace, Operation, Position, Records
 from cdc.ledger import Ledger, Slot
+from cdc.migrate.tally import Tally
+from cdc.migrate.verification import Verification
+from cdc.models.table import Column, Table, Text
 from cdc.sink.sql.fit import fit
+from cdc.sink.sql.rows import Rows
 from cdc.sink.sql.sink import SqlSink
+from cdc.sql.schema import ddl
 from cdc.sql.transaction import Transaction
 from tests.support.everything import PLAIN, TABLE, Document, document, expected, rows
-from tests.support.sql import Run, told
+from tests.support.sql import Run, administrator, told
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
@@ -98,6 +106,30 @@ def test_every_type_comes_back_as_it_was_and_the_last_image_stays(target: Callab
     for start in range(0, len(images), 400):
         made.put(images[start : start + 400])
     assert rows(url) == {str(key): expected(found) for key, found in last.items()}
+
+
+def test_what_was_written_is_equal_to_the_documents_and_what_was_damaged_is_not(
+    target: Callable[..., Target], run: Run
+) -> None:
+    awkward = ("text", "1", "null", '{"a":1}', 1e16, -0.0, 0.1, 5e-324, 1.7e308, Int64(2**63 - 1), {"b": 2.0, "a": []})
+    documents: list[Document] = [document(f"k{n}", n, random.Random(n)) for n in range(50)]
+    documents += [{"_id": f"j{n}", "anything": value} for n, value in enumerate(awkward)]
+    documents += [{"_id": f"n{n}", "price": Decimal128(text)} for n, text in enumerate(("1E+15", "-0", "-0.0000"))]
+    made = target()
+    made.put(documents)
+    mapped = Rows(TABLE, dialect=made.transaction.address.dialect)
+
+    def damaged() -> list[str]:
+        with closing(Verification(TABLE, mapped, Tally([name for name, _, _ in TABLE.tables]))) as verification:
+            for each in documents:
+                verification.write(mapped.row(bson.encode(each, codec_options=PLAIN)))
+            verification.find(made.transaction.connection, [])
+            return [line for line in verification.lines() if line.startswith("everything")]
+
+    assert damaged() == []
+    run("UPDATE everything SET anything = '1' WHERE id = 'j1'")
+    run("UPDATE everything SET price = 1000000000000000.0001 WHERE id = 'n0'")
+    assert damaged() == ['everything "j1" different: anything', 'everything "n0" different: price']
 
 
 BAD: list[tuple[str, Document]] = [
@@ -213,6 +245,32 @@ def test_the_loser_of_a_deadlock_may_try_again(target: Callable[..., Target], ru
     assert run("SELECT COUNT(*) FROM everything WHERE word = 'y'").scalar_one() == 50
 
 
+def test_tables_that_another_makes_at_the_same_moment_are_taken_as_they_are(
+    postgres: str, sql_database: Callable[[str], str]
+) -> None:
+    url = sql_database(postgres)
+    transaction = Transaction(SqlSettings(url=SecretStr(url)), "p")
+    with administrator(url) as run, ThreadPoolExecutor() as beside, closing(transaction):
+        run("BEGIN")
+        for statement in filter(str.strip, ddl(TABLE, "postgresql").split(";")):
+            run(statement)
+        fitting = beside.submit(fit, transaction, TABLE, letters="letters", create=True)
+        until(lambda: run(WAITING["postgresql"]).scalar_one(), what="one who waits")
+        run("COMMIT")
+        fitting.result(20)
+        assert run("SELECT COUNT(*) FROM letters").scalar_one() == 0
+
+
+def test_a_table_that_the_database_does_not_make_is_named(url: str) -> None:
+    transaction = Transaction(SqlSettings(url=SecretStr(url)), "p")
+    wide = Table("wide", TABLE.key, tuple(Column(f"c{n}", Text(250)) for n in range(1700)))
+    with closing(transaction), pytest.raises(ConfigInvalid) as refused:
+        fit(transaction, wide, letters=None, create=True)
+    said = r"--sink: .* at 127\.0\.0\.1:\d+ does not make the table wide \(\w+\)"
+    assert re.fullmatch(said, str(refused.value))
+    assert refused.value.hint == "mend the table of the data type, or make it by hand"
+
+
 MISFITS: dict[str, dict[str, str]] = {
     "mysql": {
         "ALTER TABLE everything MODIFY id VARCHAR(64) COLLATE utf8mb4_general_ci NOT NULL": "everything.id has the "
@@ -221,7 +279,9 @@ MISFITS: dict[str, dict[str, str]] = {
         "ALTER TABLE everything MODIFY prose TEXT": "everything.prose is too short: 65535 bytes, not 16777215",
         "ALTER TABLE everything MODIFY small SMALLINT": "everything.small is smallint(6), not bigint or int",
         "ALTER TABLE everything MODIFY big BIGINT NOT NULL": "everything.big must take null",
-        "ALTER TABLE everything DROP ratio": "everything.ratio is missing",
+        "ALTER TABLE everything DROP day": "everything.day is missing",
+        "ALTER TABLE everything MODIFY ratio DOUBLE(20, 3)": "everything.ratio is too short: 20, 3 digits, not "
+        "a double's",
         "ALTER TABLE everything MODIFY price DECIMAL(10, 2)": "everything.price is too short: 10, 2 digits, not 20, 4",
         "ALTER TABLE everything MODIFY moment DATETIME": "everything.moment is too short: 0 digits of a second, not 3",
         "ALTER TABLE everything MODIFY state VARCHAR(10) CHARACTER SET utf8mb3": "everything.state has the character "

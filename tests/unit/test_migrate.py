@@ -116,6 +116,13 @@ def test_what_cannot_be_done_is_refused_in_a_line(args: list[str], says: str, hi
     assert refused.hint.startswith(hint)
 
 
+def test_rows_that_would_wait_too_long_for_their_position_are_not_written() -> None:
+    refused = CliRunner().invoke(app, ["migrate", "--task", "nfsc_task"], env={"CDC_CHECKPOINT_INTERVAL": "11"})
+    assert isinstance(refused.exception, ConfigInvalid)
+    assert str(refused.exception).startswith("checkpoint_interval: 11 is too long: ")
+    assert refused.exception.hint == "write at most 10"
+
+
 def row(lines: int) -> Row:
     return Row((1,), (1, "x"), ([(1, position) for position in range(lines)],))
 

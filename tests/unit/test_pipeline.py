@@ -101,6 +101,24 @@ class Sink:
         pass
 
 
+class Narrow(Sink):
+    """Takes one record at a time, and so many in all."""
+
+    def __init__(self, most: int, produced: Callable[[], None]) -> None:
+        super().__init__(produced=produced)
+        self._left = most
+
+    def produce(self, records: Records, start: int, slot: Pending) -> int:
+        del records
+        self.produced()
+        if not self._left:
+            return start
+        self._left -= 1
+        slot.expect(1)
+        slot.acknowledge()
+        return start + 1
+
+
 def parts(
     store: Store, batches: Callable[[Position], Iterator[Batch]], sink: Sink, *, leap: Leap | None = None
 ) -> Parts:
@@ -201,6 +219,24 @@ def test_no_position_is_saved_past_a_record_that_is_not_acknowledged() -> None:
     sink = Sink(answers=False, produced=stop.set)
     with pytest.raises(SinkUnreachable, match="2 records unacknowledged"):
         run(parts(store, some, sink), Progress("p"), stop)
+    assert store.all == [at(1)]
+
+
+@pytest.mark.parametrize(("whole", "saved"), [(True, [at(1), at(2)]), (False, [at(1)])])
+def test_what_is_undone_without_its_position_is_sent_to_the_end_of_the_batch(
+    *, whole: bool, saved: list[Position]
+) -> None:
+    store, stop = Store(), threading.Event()
+    made = replace(parts(store, some, Narrow(2, produced=stop.set)), whole=whole)
+    run(made, Progress("p"), stop)
+    assert store.all == saved
+
+
+def test_but_not_for_longer_than_a_stop_may_take() -> None:
+    store, stop = Store(), threading.Event()
+    made = replace(parts(store, some, Narrow(1, produced=stop.set)), whole=True)
+    with pytest.raises(SinkUnreachable, match="ended amid a batch"):
+        run(made, Progress("p"), stop)
     assert store.all == [at(1)]
 
 

@@ -1,6 +1,7 @@
 """How documents lie in tables, and with what else a SQL target does not go together; no server."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import bson
@@ -9,13 +10,14 @@ from bson import ObjectId
 
 from cdc.config import load
 from cdc.errors import ConfigInvalid, Unencodable
-from cdc.models.table import Child, Column, Double, Id, Integer, Json, Table, Text
+from cdc.models.table import Boolean, Child, Column, Date, Double, Id, Integer, Json, Numeric, Table, Text, Type, Uuid
 from cdc.ops.tables import ddl
 from cdc.sink.sql.literals import joined, renderer
 from cdc.sink.sql.rows import Rows
 
 URL = "mysql://u:hunter22@h/nfsc"
 ID = (Column("id", Id(), path="_id"),)
+KEY_OF_TWO = (Column("a", Text(760), path="_id.a"), Column("b", Uuid(), path="_id.b"))
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,11 @@ ID = (Column("id", Id(), path="_id"),)
         (lambda: Table("t", (Column("id", Double(), path="_id"),), ()), "cannot be a key"),
         (lambda: Table("t", (Column("id", Text(), path="_id"),), ()), "cannot be a key"),
         (lambda: Table("t", (Column("id", Text(769), path="_id"),), ()), "cannot be a key"),
+        (lambda: Table("t", KEY_OF_TWO, ()), "t: the key takes 3076 bytes, and MySQL's at most 3072"),
+        (
+            lambda: Table("t", (Column("id", Text(768), path="_id"),), (), (Child("c", "a", ()),)),
+            "c: the key takes 3076 bytes, and MySQL's at most 3072",
+        ),
     ],
 )
 def test_a_mapping_that_cannot_be_is_refused_where_it_is_written(made: Callable[[], Table], says: str) -> None:
@@ -45,6 +52,33 @@ def test_a_key_of_several_fields_takes_all_of_them_in_their_order() -> None:
     for other in ({"n": 1, "c": "x"}, {"c": "x"}, {"c": "x", "n": 1, "m": 1}, "x"):
         with pytest.raises(Unencodable, match="_id: is no document of the fields c, n, in this order"):
             rows.key(bson.encode({"_id": other}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "stands"),
+    [
+        (Numeric(), Decimal(0), Decimal(0)),
+        (Numeric(4, 2), Decimal("12.50"), Decimal("12.5")),
+        (Boolean(), False, False),
+        (Text(3), "new", "new"),
+        (Numeric(4, 2), Decimal("0.125"), "needs more digits than the column's 4, 2 of them behind the point"),
+        (Text(3), "fresh", "has 5 characters, the column takes 3"),
+        (Integer(), "0", "is a text, not an integer"),
+        (Date(), "2026-01-01", "is a text, not a date"),
+    ],
+)
+def test_a_default_is_of_its_columns_type(kind: Type, default: object, stands: object) -> None:
+    lines = Child("t_line", "lines", (Column("x", kind, default=default),))
+    for table in (Table("t", ID, (Column("x", kind, default=default),)), Table("t", ID, (), (lines,))):
+        name = "t_line.x" if table.children else "t.x"
+        if isinstance(stands, str) and " " in stands:
+            with pytest.raises(ConfigInvalid) as refused:
+                Rows(table, dialect="mysql")
+            assert str(refused.value) == f"{name}: the default {stands}"
+            assert refused.value.hint == "mend the table of the data type"
+        else:
+            made = Rows(table, dialect="mysql").row(bson.encode({"_id": "k", "lines": [{}]}))
+            assert (made.children[0][0] if table.children else made.values)[-1] == stands
 
 
 def test_values_of_mysql_cannot_leave_their_quotes() -> None:
@@ -105,6 +139,11 @@ def test_a_sql_target_needs_a_data_type_and_one_collection() -> None:
     whole.require_target()
     assert (whole.topic, whole.store) == (None, "sql")
     assert whole.pipeline_name == "raw_data_temp.info-mysql.nfsc.information"
+    with pytest.raises(
+        ConfigInvalid, match="--commit-interval-ms: 10001 is too long: the server of --sink ends"
+    ) as long:
+        whole.model_copy(update={"commit_interval_ms": 10001}).require_target()
+    assert long.value.hint == "write at most 10000"
     with pytest.raises(ConfigInvalid, match="--sink needs --data-type"):
         load({"sink.url": URL}, environ={}).settings.require_target()
     with pytest.raises(ConfigInvalid, match="--sink takes one collection"):

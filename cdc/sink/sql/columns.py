@@ -69,10 +69,19 @@ def _short(wanted: mapping.Type, there: Found) -> str | None:
         case mapping.DateTime():
             digits = there["datetime_precision"]
             return f"{digits} digits of a second, not {_DIGITS}" if digits < _DIGITS else None
-        case mapping.Numeric(precision=precision, scale=scale):
-            digits, behind = there["numeric_precision"], there["numeric_scale"]
-            if digits is not None and (behind < scale or digits - behind < precision - scale):
-                return f"{digits}, {behind} digits, not {precision}, {scale}"
+        case mapping.Double() | mapping.Numeric():
+            return _digits(wanted, there["numeric_precision"], there["numeric_scale"])
+    return None
+
+
+def _digits(wanted: mapping.Double | mapping.Numeric, digits: int | None, behind: int | None) -> str | None:
+    """A double has no scale; one of MySQL's that has is rounded to it."""
+    if digits is None or behind is None:
+        return None
+    if isinstance(wanted, mapping.Double):
+        return f"{digits}, {behind} digits, not a double's"
+    if behind < wanted.scale or digits - behind < wanted.precision - wanted.scale:
+        return f"{digits}, {behind} digits, not {wanted.precision}, {wanted.scale}"
     return None
 
 

@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, text
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateTable, Table
 
-from cdc.config.sql import Dialect
+from cdc.config.sql import Address, Dialect
 from cdc.errors import ConfigInvalid
 from cdc.models import table as mapping
 from cdc.sink.sql.columns import Found, misfit
+from cdc.sql.errors import SINK, code, translate
+from cdc.sql.making import made, there
 from cdc.sql.schema import letters as of_letters
 from cdc.sql.schema import tables
 from cdc.sql.transaction import Transaction
@@ -28,31 +31,48 @@ _MOST = 20
 def fit(transaction: Transaction, table: mapping.Table, *, letters: str | None, create: bool) -> None:
     """Find the tables; with `create` make those that are missing, and that of dead letters in any case.
 
-    Raises: ConfigInvalid: naming every column that cannot take what the mapping makes, or lacks what it needs.
+    Raises: ConfigInvalid: naming every column that cannot take what the mapping makes, or lacks what it needs; or a
+        table that the database does not make.
     """
-    dialect = transaction.address.dialect
+    address, dialect = transaction.address, transaction.address.dialect
+    wanted = [(table, create)] if letters is None else [(table, create), (of_letters(letters), True)]
     with transaction.translated():
-        wrong = [*_wrong(transaction.connection, table, dialect, create=create)]
-        if letters is not None:
-            wrong += _wrong(transaction.connection, of_letters(letters), dialect, create=True)
+        connection = transaction.connection
+        wrong = made(
+            connection,
+            lambda: [said for each, make in wanted for said in _wrong(connection, address, each, create=make)],
+        )
     if wrong:
         more = f"; and {len(wrong) - _MOST} more" if len(wrong) > _MOST else ""
         raise ConfigInvalid(
-            f"--sink: {transaction.address}: {'; '.join(wrong[:_MOST])}{more}",
+            f"--sink: {address}: {'; '.join(wrong[:_MOST])}{more}",
             hint=f"`cdc schema --ddl {dialect}` prints tables that fit; --create-tables makes those that are missing",
         )
     transaction.commit()
 
 
-def _wrong(connection: Connection, wanted: mapping.Table, dialect: Dialect, *, create: bool) -> Iterator[str]:
-    for (name, columns, keys), made in zip(wanted.tables, tables(wanted), strict=True):
+def _wrong(connection: Connection, address: Address, wanted: mapping.Table, *, create: bool) -> Iterator[str]:
+    dialect = address.dialect
+    for (name, columns, keys), as_made in zip(wanted.tables, tables(wanted), strict=True):
         found = _found(connection, name, dialect)
         if found:
             yield from misfits(dialect, name, columns, found, _uniques(connection, name, dialect), keys)
         elif create:
-            connection.execute(CreateTable(made, if_not_exists=True))
+            _create(connection, address, as_made)
         else:
             yield f"table {name} is missing"
+
+
+def _create(connection: Connection, address: Address, table: Table) -> None:
+    try:
+        connection.execute(CreateTable(table, if_not_exists=True))
+    except DBAPIError as error:
+        if there(error) or translate(error, address, SINK) is not None:
+            raise
+        raise ConfigInvalid(
+            f"--sink: {address} does not make the table {table.name} ({code(error)})",
+            hint="mend the table of the data type, or make it by hand",
+        ) from error
 
 
 def _found(connection: Connection, name: str, dialect: Dialect) -> dict[str, Found]:

@@ -11,6 +11,7 @@ from cdc.sql.errors import code
 _MYSQL: dict[int, str] = {
     1048: "another row has the same value in a unique index, or a column is not to be null",
     1062: "another row has the same value in a unique index",
+    1118: "the row is too large for the table",
     1264: "a value is out of the column's range",
     1265: "a value does not fit its column",
     1292: "a value does not fit its column",
@@ -23,6 +24,7 @@ _MYSQL: dict[int, str] = {
     1644: "a trigger refuses it",
     1690: "a value is out of range",
     3140: "a value is not JSON",
+    3157: "a value is JSON of too many levels",
     3819: "a constraint refuses it",
     4025: "a constraint refuses it",
 }

@@ -10,7 +10,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 
 from cdc.config.sql import Dialect
-from cdc.errors import Unencodable
+from cdc.errors import ConfigInvalid, Unencodable
 from cdc.models.table import Child, Column, Json, Table
 from cdc.sink.sql.values import Convert, RefusedError, converter
 
@@ -52,12 +52,12 @@ class Rows:
     """Makes the rows of a table for a database of that dialect; `refusal` says which documents do not fit."""
 
     def __init__(self, table: Table, *, dialect: Dialect, refusal: Refusal | None = None) -> None:
-        place = partial(_place, dialect=dialect)
+        place = partial(_place, table.name, dialect=dialect)
         self._refusal = refusal
         self._key = [place(column, key=True) for column in table.key]
         self._parts = [column.source.partition(".")[2] for column in table.key]
         self._columns = [place(column) for column in table.columns]
-        self._children = [_Items(child, place) for child in table.children]
+        self._children = [_Items(child, partial(_place, child.name, dialect=dialect)) for child in table.children]
         taken = [column.source for column in (*table.key, *table.columns)] + [child.path for child in table.children]
         self._rest = _rest(table.rest, taken, place)
 
@@ -121,10 +121,14 @@ class _Items:
         return (*_values(found, self._columns), *self._rest(item))
 
 
-def _place(column: Column, *, dialect: Dialect, key: bool = False) -> _Place:
+def _place(table: str, column: Column, *, dialect: Dialect, key: bool = False) -> _Place:
     name, *inner = column.source.split(".")
     convert = converter(column.type, dialect, key=key)
-    default = None if column.default is None else convert(column.default)
+    try:
+        default = None if column.default is None else convert(column.default)
+    except RefusedError as refused:
+        said = f"{table}.{column.name}: the default {refused}"
+        raise ConfigInvalid(said, hint="mend the table of the data type") from None
     return _Place(column.source, name, tuple(inner), convert, default, column.null and not key)
 
 

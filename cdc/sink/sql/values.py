@@ -102,7 +102,9 @@ def _double(value: object) -> float:
 
 
 def _decimal(value: object, *, precision: int, scale: int) -> Decimal:
-    if type(value) is Decimal128:
+    if type(value) is Decimal:  # a default
+        number = value
+    elif type(value) is Decimal128:
         number = value.to_decimal()
     elif type(value) is int or type(value) is Int64:
         number = Decimal(value)

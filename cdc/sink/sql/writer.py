@@ -30,7 +30,8 @@ class Told(Protocol):
 
     def delete(self, key: Values) -> None: ...
 
-    def refuse(self, reason: str) -> None: ...
+    def refuse(self, reason: str, key: Values | None = None) -> None:
+        """`key` is that of the document's row, from who knows it."""
 
 
 class Nobody:
@@ -42,7 +43,7 @@ class Nobody:
     def delete(self, key: Values) -> None:
         pass
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, key: Values | None = None) -> None:
         pass
 
 
