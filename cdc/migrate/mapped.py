@@ -2,6 +2,7 @@
 
 import bson
 from bson import json_util
+from bson.errors import BSONError
 
 from cdc.errors import Unencodable
 from cdc.events import DOCUMENT_OPERATIONS, Pending, Records, Rejected
@@ -65,5 +66,5 @@ def key_of(rows: Rows, text: str) -> Values | None:
     """The key of a row, by that of a dead letter in JSON; None where no row could have it."""
     try:
         return rows.key(bson.encode(json_util.loads(text)))
-    except (Unencodable, ValueError, TypeError):
+    except (Unencodable, BSONError, OverflowError, ValueError, TypeError):
         return None

@@ -90,4 +90,6 @@ def test_the_row_of_a_document_that_does_not_fit_any_more_is_stale_not_extra(
 def test_so_is_that_of_one_that_cannot_be_read(connection: Connection, verified: Callable[..., list[str]]) -> None:
     connection.execute(text("INSERT INTO items VALUES ('a', 'short')"))
     unread = Rejected(Namespace("db", "items"), Operation.READ, b'{"_id":"a"}', "", "malformed BSON")
-    assert verified([], unread, unread._replace(key=None)) == ['items "a" stale: malformed BSON']
+    hostile = (None, b'{"_id":{"$oid":"zz"}}', b'{"_id":{"$numberLong":"%b"}}' % (b"9" * 30), b'{"_id":{"n":7}}')
+    without = [unread._replace(key=key) for key in hostile]
+    assert verified([], unread, *without) == ['items "a" stale: malformed BSON']
