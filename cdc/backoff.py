@@ -4,6 +4,8 @@ import random
 
 FIRST, LONGEST = 0.5, 10.0
 """Seconds; doubled with each attempt that brought nothing, less up to half of it at random."""
+DOUBLINGS = 5
+"""After so many it is the longest."""
 
 
 class Backoff:
@@ -17,5 +19,5 @@ class Backoff:
         """Seconds to wait after an attempt that has failed; `moved` says that it saved a position all the same."""
         self.started = self.started or moved
         self._failures = 0 if moved else self._failures + 1
-        longest: float = min(LONGEST, FIRST * 2.0**self._failures)
+        longest: float = min(LONGEST, FIRST * 2.0 ** min(self._failures, DOUBLINGS))
         return random.uniform(longest / 2, longest)  # noqa: S311 - jitter

@@ -130,6 +130,7 @@ class Attempt:
         self._progress = progress
         self._start = start
         self._saved: Position | None = None
+        self._sent = False
         self._ledger = Ledger(self._settled)
         self._due = 0.0
         self._end: float | None = None
@@ -194,7 +195,11 @@ class Attempt:
     @property
     def _hidden(self) -> bool:
         """Whether something is acknowledged that nobody sees until the position is saved."""
-        return self._parts.whole and self._ledger.frontier not in (None, self._saved)
+        return self._parts.whole and self._ledger.frontier is not None and self._unsaved(self._ledger.frontier)
+
+    def _unsaved(self, position: Position) -> bool:
+        """Whether to save it changes something: rows of one position may be sent after it was saved."""
+        return position != self._saved or (self._parts.whole and self._sent)
 
     def _pass_on(self, batch: Batch, stop: threading.Event) -> None:
         self._progress.heard(batch)
@@ -208,7 +213,7 @@ class Attempt:
             self._turn(IDLE_WAIT)
             if stop.is_set():
                 return
-        slot = self._ledger.open(batch.position, nbytes, counts)
+        slot, self._sent = self._ledger.open(batch.position, nbytes, counts), True
         for rejected in records.rejected:
             self._sink.reject(rejected, slot)
         sent = self._sink.produce(records, 0, slot)
@@ -275,10 +280,10 @@ class Attempt:
         return None if self._ledger else frontier
 
     def _save(self, position: Position) -> bool:
-        """Whether it was another one than before."""
-        if moves := position != self._saved:
+        """Whether there was something to save."""
+        if moves := self._unsaved(position):
             self._parts.store.save(position)
-            self._saved, self.load = position, position.load
+            self._saved, self._sent, self.load = position, False, position.load
             metrics.CHECKPOINTS.labels(self._parts.name).inc()
         self._progress.saved = time.monotonic()
         self._due = self._progress.saved + self._parts.bounds.checkpoint_interval

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 def replace(path: Path, text: str) -> None:
     """Aside, fsync, rename, fsync of the folder (I2)."""
     aside = path.with_name(f"{path.name}.new")
-    with aside.open("w") as file:
+    with aside.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -13,7 +13,8 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from cdc.config import KafkaSettings
-from cdc.errors import CdcError, Fenced, SinkUnreachable
+from cdc.errors import CdcError, Fenced, Poison, SinkUnreachable
+from cdc.events import Rejected
 from cdc.kafka.errors import ONE_INSTANCE, refused, translate
 from cdc.metrics import timed
 
@@ -29,6 +30,7 @@ class Transactions:
     """Of the pipeline `name`. `batch_size` gives the most bytes of a batch, asked as each producer is made.
 
     Whoever produces calls `begin` first; `commit` makes all of it visible at once to those who read what is committed.
+    A record that a broker refuses undoes its transaction; it is known until one without it is committed.
     """
 
     def __init__(self, settings: KafkaSettings, name: str, batch_size: Callable[[], int]) -> None:
@@ -36,6 +38,8 @@ class Transactions:
         self._name = name
         self._batch_size = batch_size
         self._begun = False
+        self._refused: dict[Rejected, Poison] = {}
+        self._left_out: set[Rejected] = set()
         self.heard: Callable[[KafkaError], None] = self._unheard
         self.producer: Producer
 
@@ -53,6 +57,7 @@ class Transactions:
         https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_idempotence.c
         """
         self._begun, self.heard = False, self._unheard
+        self._left_out.clear()
         config: dict[str, Any] = {
             **self._settings.producer_config(self._name),
             "transactional.id": self._name,
@@ -77,11 +82,24 @@ class Transactions:
             raise self._translate(error) from error
         self._begun = True
 
+    def refuse(self, place: Rejected, why: Poison) -> None:
+        """A broker has refused the record from there."""
+        self._refused[place] = why
+
+    def leave_out(self, place: Rejected) -> Poison | None:
+        """Why the record from there is none of this transaction's, if a broker has refused it before."""
+        if place in self._refused:
+            self._left_out.add(place)
+        return self._refused.get(place)
+
     @timed("kafka.transactions.commit")
     def commit(self) -> None:
         """Raises `Fenced`, or `SinkUnreachable` where it was undone, or may yet be: the next producer finds out."""
         self._patiently(self.producer.commit_transaction, END_SECONDS)
         self._begun = False
+        for place in self._left_out:
+            del self._refused[place]
+        self._left_out.clear()
 
     def abort(self) -> None:
         """So that readers need not wait for the broker to do it; what cannot be said now is left to that."""

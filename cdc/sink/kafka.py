@@ -56,6 +56,7 @@ class KafkaSink:
         self._translate = translate if transactions is None else transactions.translate
         self._letters: deque[tuple[Letter, Pending]] = deque()
         self._failure: CdcError | None = None
+        self._half = False
         self._down = False
         self._why: str | None = None
         self._producer: Producer
@@ -94,6 +95,7 @@ class KafkaSink:
         delivered = self._callback(slot)
         namespace, operation, topic, tombstones = None, None, None, False
         sent, index = 0, start
+        half, self._half = self._half, False
         try:
             for index in range(start, len(records)):
                 if records.namespaces[index] is not namespace or records.operations[index] is not operation:
@@ -104,13 +106,19 @@ class KafkaSink:
                     continue
                 key, value, ms = records.keys[index], records.values[index], records.times_ms[index]
                 fits = len(key) + len(value) <= topic.room
-                on_delivery = delivered if fits else partial(self._large, slot, _place(records, index))
-                produce(topic.name, value, key, on_delivery=on_delivery, timestamp=ms)
-                sent += 1
+                if not fits and self._set_aside(_place(records, index), slot):
+                    continue
+                if not half:
+                    on_delivery = delivered if fits else partial(self._large, slot, _place(records, index))
+                    produce(topic.name, value, key, on_delivery=on_delivery, timestamp=ms)
+                    sent += 1
                 if tombstones:
+                    half = True
                     produce(topic.name, None, key, on_delivery=delivered, timestamp=ms)
                     sent += 1
+                half = False
         except BufferError:
+            self._half = half
             return index
         except KafkaException as error:
             sent += 1
@@ -207,10 +215,23 @@ class KafkaSink:
             slot.acknowledge()
             return
         ours = self._translate(error, hosts=self._hosts, topic=message.topic())
-        if isinstance(ours, Poison):
+        if not isinstance(ours, Poison):
+            self._undelivered(error, message)
+        elif self._transactions is None or self._topics.dead_letter is None:
             self._refused(ours, place, slot)
         else:
-            self._undelivered(error, message)
+            self._transactions.refuse(place, ours)
+            self._failure = self._failure or SinkUnreachable(
+                f"Kafka at {self._hosts} undoes a transaction: {ours}", hint="a dead letter takes the record's place"
+            )
+
+    def _set_aside(self, place: Rejected, slot: Pending) -> bool:
+        """Whether a transaction was undone for that record, so that a letter takes its place."""
+        known = None if self._transactions is None else self._transactions.leave_out(place)
+        if known is None:
+            return False
+        self._send_letter(type(known), place, slot, reason=str(known))
+        return True
 
     def _undelivered(self, error: KafkaError, message: Message) -> None:
         if self._failure is None:

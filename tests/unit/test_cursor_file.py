@@ -195,3 +195,13 @@ def test_who_is_to_end_stands_by_no_longer(store: FileStore, tmp_path: Path) -> 
         pass
     with store.held():
         pass
+
+
+def test_what_is_written_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    path = tmp_path / "cursor.json"
+    code = (
+        "import sys; from pathlib import Path; from cdc.cursor.disk import replace; replace(Path(sys.argv[1]), '\\xe4')"
+    )
+    ascii_only = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    subprocess.run([sys.executable, "-c", code, path], env=os.environ | ascii_only, check=True)
+    assert path.read_bytes() == "ä".encode()

@@ -199,6 +199,28 @@ def test_what_a_position_makes_visible_waits_for_it_alone(monkeypatch: pytest.Mo
     assert store.all == [at(1), at(2)]
 
 
+def test_what_comes_with_a_position_that_was_saved_is_made_visible_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, saved = Store(), threading.Event()
+
+    def several(start: Position) -> Iterator[Batch]:
+        heartbeat, changes, caught_up = some(start)
+        yield heartbeat
+        yield changes
+        assert saved.wait(10)
+        yield changes
+        yield caught_up
+
+    def save(position: Position, kept: Callable[[Position], None] = store.save) -> None:
+        kept(position)
+        if position == at(2):
+            saved.set()
+
+    monkeypatch.setattr(store, "save", save)
+    made = replace(parts(store, several, Sink()), whole=True, bounds=replace(BOUNDS, checkpoint_interval=0.01))
+    run(made, Progress("p"), threading.Event())
+    assert store.all == [at(1), at(2), at(2)]
+
+
 def test_the_position_taken_is_saved_before_the_sink_is_reached() -> None:
     store = Store()
     with pytest.raises(SinkUnreachable):
@@ -373,3 +395,8 @@ def test_every_error_of_ours_names_its_exit_code() -> None:
         "ConfigInvalid": 2, "AccessDenied": 2, "HistoryLost": 4, "CursorCorrupt": 4, "UnknownOperation": 5, "Fenced": 6,
             "Different": 7,
     }  # fmt: skip
+
+
+def test_the_next_attempt_is_tried_for_ever() -> None:
+    waits = backoff.Backoff()
+    assert max(waits.after(moved=False) for _ in range(2000)) <= backoff.LONGEST
