@@ -1,6 +1,7 @@
 """Positions of a stream with events that are too large for a reply: each is one to go on from."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import bson
@@ -9,7 +10,7 @@ from bson.timestamp import Timestamp
 from pymongo import MongoClient
 
 from cdc.config import MongoSettings
-from cdc.events import Batch, Position
+from cdc.events import Batch, Load, Position
 from cdc.source.change_stream import Images, Scope
 from cdc.source.snapshot import Loads
 from cdc.source.watch import MongoSource
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.servers
 LARGE = 6 * 1024 * 1024
 """Bytes of a document; an update that replaces most of it, with its images, is three times as large."""
 
+Opened = Callable[[int], MongoSource]
 Read = Callable[[Position], list[tuple[Position, list[str]]]]
 
 
@@ -32,13 +34,13 @@ def uri(request: pytest.FixtureRequest, own_stack: "Callable[..., Stack]") -> st
 
 
 @pytest.fixture
-def read(uri: str) -> Iterator[Read]:
-    """Gives each position from one on to the change of `end`, and what came before it: ids, and `!` for a large one."""
-    opened: list[MongoSource] = []
+def opened(uri: str) -> Iterator[Opened]:
+    """Gives a source that asks for so many events at once."""
+    sources: list[MongoSource] = []
 
-    def from_(start: Position) -> list[tuple[Position, list[str]]]:
+    def of(batch_size: int) -> MongoSource:
         source = MongoSource(
-            MongoSettings.model_validate({"uri": uri, "database": "shop"}),
+            MongoSettings.model_validate({"uri": uri, "database": "shop", "batch_size": batch_size}),
             Scope("shop", ["info"]),
             Images("required", "required"),
             name="large",
@@ -47,17 +49,27 @@ def read(uri: str) -> Iterator[Read]:
             requests=list,
             notify=pytest.fail,
         )
-        opened.append(source)
+        sources.append(source)
+        return source
+
+    yield of
+    for each in sources:
+        each.close()
+
+
+@pytest.fixture
+def read(opened: Opened) -> Read:
+    """Gives each position from one on to the change of `end`, and what came before it: ids, and `!` for a large one."""
+
+    def from_(start: Position) -> list[tuple[Position, list[str]]]:
         found: list[tuple[Position, list[str]]] = []
-        for batch in source.read(start):
+        for batch in opened(1000).read(start):
             found.append((batch.position, _told(batch)))
             if "end" in found[-1][1]:
                 break
         return found
 
-    yield from_
-    for each in opened:
-        each.close()
+    return from_
 
 
 def _told(batch: Batch) -> list[str]:
@@ -97,3 +109,22 @@ def test_every_position_is_one_to_go_on_from(uri: str, read: Read) -> None:
         if batch and batch[-1] != "end":
             begun_again = come if position.token else come[:-1]
             assert begun_again + [told for _, rest in read(position) for told in rest] == expected
+
+
+def test_a_row_that_is_read_behind_a_large_event_loses_no_change(uri: str, opened: Opened, read: Read) -> None:
+    with MongoClient[dict[str, Any]](uri) as client:
+        info = client["shop"].create_collection("info", changeStreamPreAndPostImages={"enabled": True})
+        info.insert_one({"_id": "a", "t": "a" * LARGE})
+        begun = client.admin.command("ping")["operationTime"]
+        info.insert_one({"_id": "s"})
+        info.update_one({"_id": "a"}, {"$set": {"t": "b" * LARGE}})
+        row = None
+        for batch in opened(1).read(Position(time=Timestamp(begun.time, begun.inc + 1), load=Load())):
+            if batch.namespace is not None:
+                row = batch
+                break
+            if batch.raw and _told(batch) == ["s"]:
+                info.insert_many([{"_id": "behind"}, {"_id": "further"}])
+        info.insert_one({"_id": "end"})
+    assert row is not None
+    assert "behind" in [told for _, batch in read(replace(row.position, load=None)) for told in batch]
