@@ -63,8 +63,7 @@ class Lookup:
             first, start = start, min(start + self._size.documents, len(known))
             position = batch.position
             if start < len(known):
-                with well_formed():
-                    position = replace(Position.of_token(bson.decode(known.token(start - 1))), load=position.load)
+                position = _behind(batch, known.token(start - 1))
                 unfinished = known.time(start) == known.time(start - 1)
             else:
                 unfinished = known.in_transaction(start - 1)
@@ -108,3 +107,10 @@ class Lookup:
                 yield raw
         finally:
             cursor.close()
+
+
+def _behind(batch: Batch, token: bytes) -> Position:
+    """The position behind one of its events; by time where that came in fragments, as at the end of a reply."""
+    with well_formed():
+        position = replace(Position.of_token(bson.decode(token)), load=batch.position.load)
+    return replace(position, token=None) if token in batch.joined else position
