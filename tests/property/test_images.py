@@ -27,14 +27,29 @@ class Write:
     operation: str
     found: int | None
     left: int | None
+    others: dict[int, int] | None = None
 
 
-def history(steps: list[tuple[bool, int, bool]]) -> list[Write]:
-    """Each step goes on to a later time or not, and changes or deletes a document; versions are numbers."""
+Step = tuple[bool, int, bool] | dict[int, int]
+STEPS = st.tuples(st.booleans(), DOCUMENTS, st.booleans())
+RENAMES = st.dictionaries(DOCUMENTS, st.integers(100, 999))
+
+
+def history(steps: list[Step]) -> list[Write]:
+    """Each step goes on to a later time or not, and changes or deletes a document; versions are numbers.
+
+    Or it is a rename by which other documents take the place of all.
+    """
     writes: list[Write] = []
     stands: dict[int, int] = {}
     time = 10
-    for version, (later, key, deletes) in enumerate(steps):
+    for version, step in enumerate(steps):
+        if isinstance(step, dict):
+            stands = dict(step)
+            writes.append(Write(time + 1, -1, "rename", None, None, step))
+            time += 2
+            continue
+        later, key, deletes = step
         time += later
         found = stands.pop(key, None)
         if found is None:
@@ -55,9 +70,9 @@ def event(place: int, write: Write) -> bytes:
         "operationType": write.operation,
         "clusterTime": Timestamp(write.time, 1),
         "ns": {"db": "d", "coll": "c"},
-        "documentKey": {"_id": write.key},
-        "txnNumber": Int64(1),
     }
+    if write.others is None:
+        body |= {"documentKey": {"_id": write.key}, "txnNumber": Int64(1)}
     if write.operation == "insert":
         body["fullDocument"] = {"_id": write.key, "v": write.left}
     return bson.encode(body)
@@ -66,7 +81,9 @@ def event(place: int, write: Write) -> bytes:
 def stood(writes: list[Write], key: int, time: tuple[int, int]) -> int | None:
     version = None
     for write in writes:
-        if write.key == key and (write.time, 1) <= time:
+        if (write.time, 1) <= time and write.others is not None:
+            version = write.others.get(key)
+        elif (write.time, 1) <= time and write.key == key:
             version = write.left
     return version
 
@@ -103,14 +120,14 @@ def behind(token: dict[str, Any], fragments: frozenset[bytes]) -> Position:
 @settings(max_examples=1000)
 @given(
     native=st.booleans(),
-    steps=st.lists(st.tuples(st.booleans(), DOCUMENTS, st.booleans()), min_size=1, max_size=60),
+    steps=st.lists(st.one_of(*[STEPS] * 8, RENAMES), min_size=1, max_size=60),
     sizes=st.lists(st.integers(1, 12), max_size=12),
     slices=st.integers(1, 8),
     joined=st.sets(st.integers(0, 59)),
     before=st.booleans(),
 )
 def test_what_is_called_exact_is_what_the_change_left_and_found(
-    steps: list[tuple[bool, int, bool]],
+    steps: list[Step],
     sizes: list[int],
     slices: int,
     joined: set[int],
@@ -142,7 +159,7 @@ def check(writes: list[Write], sizes: list[int], slices: int, joined: set[int], 
                 assert batch.position == behind(seen[-1]["_id"], fragments)
     assert [found["_id"] for found in seen] == tokens
     for write, found in zip(writes, seen, strict=True):
-        if write.operation == "insert":
+        if write.operation in {"insert", "rename"}:
             assert "imageRead" not in found
             continue
         began = stood(writes, write.key, (write.time - 1, 1))

@@ -208,12 +208,13 @@ fn cut(
         let (from, to) = (place, place + together.len());
         place = to;
         let again = |change: &Change| change.document.as_ref().is_some_and(|each| known[each.place] == segments.len());
-        if start < from && (time == last || cuts < most_cuts && together.iter().any(again)) {
+        let alone = together.iter().any(|change| change.document.is_none());
+        if start < from && (alone || time == last || cuts < most_cuts && together.iter().any(again)) {
             segments.push(start..from);
             start = from;
             cuts += 1;
         }
-        if before && (begun.is_none() || begun == time) {
+        if alone || before && (begun.is_none() || begun == time) {
             segments.push(start..to);
             start = to;
             begun = Some(0);
