@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdc.events import Batch, Position
-from cdc.source import plans
+from cdc.source import images, plans
 from cdc.source.cursors import Database
 from cdc.source.images import Lookup
 
@@ -195,3 +195,55 @@ def test_what_a_malformed_reply_changed_is_not_known() -> None:
     assert seen[1] == malformed
     _, second, _ = bson.decode_all(seen[2])
     assert (second["fullDocumentBeforeChange"]["v"], second["imageRead"]) == (2, "exact")
+
+
+class Growing:
+    """A collection whose documents become large at a time, read one to a reply."""
+
+    def __init__(self, later: int, large: int) -> None:
+        self._later = later
+        self._large = large
+        self.held = 0
+
+    def cursor(self, command: Mapping[str, Any]) -> "Growing":
+        size = self._large if command["readConcern"]["atClusterTime"].time >= self._later else 1
+        keys = bson.decode(cast("RawBSONDocument", command["filter"]).raw)["_id"]["$in"]
+        self._left = [bson.encode({"_id": key, "t": "x" * size}) for key in keys]
+        return self
+
+    @property
+    def alive(self) -> bool:
+        return bool(self._left)
+
+    def reply(self, documents: int) -> bytes:
+        del documents
+        raw = self._left.pop()
+        self.held += len(raw)
+        return raw
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["many documents", "one document"])
+def test_documents_that_become_large_are_held_few_at_a_time(monkeypatch: pytest.MonkeyPatch, *, again: bool) -> None:
+    bound, large, later, count = 10_000, 1_000, 1_000, 400
+    monkeypatch.setattr(images, "MOST_BYTES", bound)
+    monkeypatch.setattr("cdc.source.raw.REPLY_BYTES", bound // 4)
+    grown = Growing(later, large)
+    lookup = Lookup(cast("Database", grown), "p", count, after=True, before=False)
+    most, rows, read = 0, 0, []
+    for time in [10, later, later + count]:
+        writes = [Write(time + n, 0 if again else n, "update", 0, 0) for n in range(count)]
+        events = [event(place, write) for place, write in enumerate(writes)]
+        position = Position.of_token(bson.decode(events[-1])["_id"])
+        grown.held = 0
+        for batch in lookup.batches(Batch(b"".join(events), position)):
+            found = bson.decode_all(batch.raw)
+            assert all(each["imageRead"] == "exact" and each["fullDocument"] for each in found)
+            images_of = sum(len(each["fullDocument"]["t"]) for each in found)
+            most, rows = max(most, images_of), rows + len(found)
+        read.append(grown.held)
+    assert rows == 3 * count
+    assert most <= bound
+    assert read[-1] <= 2 * count * large, "what was learned is kept"
