@@ -91,6 +91,8 @@ class Lookup:
                 if most is not None and held > most:
                     return None
                 plan.stood(number, raw, exact=exact)
+        if most is not None and plan.nbytes > most:
+            return None
         completed, counts = plan.completed()
         for how, count in counts.items():
             metrics.IMAGES.labels(self._name, how).inc(count)

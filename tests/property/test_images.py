@@ -247,3 +247,17 @@ def test_documents_that_become_large_are_held_few_at_a_time(monkeypatch: pytest.
     assert rows == 3 * count
     assert most <= bound
     assert read[-1] <= 2 * count * large, "what was learned is kept"
+
+
+def test_the_changes_of_a_transaction_have_one_document_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MOST_BYTES", 10_000)
+    lookup = Lookup(cast("Database", Growing(11, 1_000)), "p", 400, after=True, before=False)
+    found: list[int] = []
+    for time in [10, 11]:
+        events = [event(place, Write(time, 0, "update", 0, 0)) for place in range(400)]
+        position = Position.of_token(bson.decode(events[-1])["_id"])
+        for batch in lookup.batches(Batch(b"".join(events), position)):
+            images_of = [len(each["fullDocument"]["t"]) for each in bson.decode_all(batch.raw)]
+            found += [sum(images_of)]
+    assert sum(found) == 400 * 1_000 + 400
+    assert max(found) <= 10_000

@@ -67,7 +67,7 @@ def complete(plan: Planned, draw: st.DataObject, replies: dict[int, list[tuple[b
             replies[number] = [(part, draw.draw(st.booleans())) for part in parts]
         for raw, exact in replies[number]:
             plan.stood(number, raw, exact=exact)
-    return plan.completed()
+    return plan.nbytes, plan.completed()
 
 
 @settings(max_examples=2000)
