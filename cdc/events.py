@@ -168,7 +168,8 @@ class Batch:
 
     With a `namespace` they are documents read from it, as of `position.time`; without one they are change events.
     `position` is where to go on once all of it is acknowledged; `server_time` is the server's last operation time
-    as the reply told it. `unread` says why the events could not be had: of each there is the place alone.
+    as the reply told it. `unread` says why the events could not be had: of each there is the place alone. `joined` are
+    the tokens, as BSON, of events that came in fragments: none is one to go on from.
     """
 
     raw: bytes
@@ -176,6 +177,7 @@ class Batch:
     namespace: Namespace | None = None
     server_time: Timestamp | None = None
     unread: str | None = None
+    joined: frozenset[bytes] = frozenset()
 
 
 class Rejected(NamedTuple):

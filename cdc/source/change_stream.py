@@ -168,11 +168,11 @@ class ChangeStream:
         if self._fragments.held:
             if not raw:
                 return None
-            position = _behind(raw[documents(raw)[-1] :])
-        if self._fragments.last and position == _behind(self._fragments.last):
+            position = _behind(identity(raw, documents(raw)[-1]).value)
+        if self._fragments.last is not None and position == _behind(self._fragments.last):
             position = replace(position, token=None)
         self._one_by_one = max(0, self._one_by_one - 1)
-        return Batch(raw, position, server_time=self._tap.server_time)
+        return Batch(raw, position, server_time=self._tap.server_time, joined=self._fragments.joined)
 
     def _past(self, error: OperationFailure, asked: int) -> Batch | None:
         """What can be had of an event that is too large for a reply; None where it is now asked for in another way.
@@ -219,7 +219,7 @@ class ChangeStream:
         if found is None or found != known:
             self._begin(self._position)
             return None
-        batch = Batch(raw, _behind(raw), server_time=self._tap.server_time, unread=UNREAD)
+        batch = Batch(raw, _behind(found), server_time=self._tap.server_time, unread=UNREAD)
         self._begin(batch.position)
         return batch
 
@@ -244,6 +244,6 @@ class ChangeStream:
         return filters
 
 
-def _behind(event: bytes) -> Position:
+def _behind(token: bytes) -> Position:
     with well_formed():
-        return Position.of_token(bson.decode(identity(event).value))
+        return Position.of_token(bson.decode(token))

@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStreamS
 """
 
 from cdc.errors import SourceUnreachable
-from cdc.source.raw import DOCUMENT, enclosed, fields, spans, split
+from cdc.source.raw import DOCUMENT, enclosed, fields, identity, spans, split
 
 SPLIT: dict[str, dict[str, object]] = {"$changeStreamSplitLargeEvent": {}}
 """The stage that has a server split events; it must be the last one."""
@@ -16,11 +16,12 @@ _TOLD = b"\x03splitEvent\0"
 class Fragments:
     """Holds what has come of an event until its last fragment is there.
 
-    `last` is of the last event that was put together its token alone, as a document; empty before.
+    `joined` are the tokens, as BSON, of the events that the last reply made whole, `last` that of the last such event.
     """
 
     def __init__(self) -> None:
-        self.last = b""
+        self.last: bytes | None = None
+        self.joined: frozenset[bytes] = frozenset()
         self._held: list[bytes] = []
 
     @property
@@ -33,6 +34,7 @@ class Fragments:
 
         `SourceUnreachable` where a fragment is missing.
         """
+        self.joined = frozenset()
         if not self._held and _TOLD not in raw:
             return raw
         return b"".join(event for part in split(raw) if (event := self._joined(part)) is not None)
@@ -52,8 +54,10 @@ class Fragments:
             return None
         body = token + b"".join(self._held)
         self._held = []
-        self.last = enclosed(token)
-        return enclosed(body)
+        event = enclosed(body)
+        self.last = identity(event).value
+        self.joined |= {self.last}
+        return event
 
 
 def _apart(part: bytes) -> tuple[bytes, bytes, tuple[int, int] | None]:

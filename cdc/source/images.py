@@ -21,12 +21,16 @@ from cdc.errors import SourceUnreachable
 from cdc.events import Batch, Position
 from cdc.source.cursors import UNREADABLE, Database, well_formed
 from cdc.source.plans import Heads, Planned, Reading, Time, Wanted, heads, pair
-from cdc.source.raw import ReplySize
+from cdc.source.raw import REPLY_BYTES, ReplySize
 
 log = structlog.get_logger("cdc")
 
 _UPDATES = re.compile(rb"\x02operationType\x00\x07\x00\x00\x00update\x00")
 _CHANGES = re.compile(rb"\x02operationType\x00.\x00\x00\x00(?:update|replace|delete)\x00", re.DOTALL)
+
+
+MOST_BYTES = 4 * REPLY_BYTES
+"""Of images that are held at once, but for those of a single change; where there are more, fewer changes are taken."""
 
 
 class Lookup:
@@ -57,44 +61,54 @@ class Lookup:
             self._begun = None
             yield batch
             return
-        start, begun = 0, self._begun
+        first, begun = 0, self._begun
         self._begun = known.time(len(known) - 1)
-        while start < len(known):
-            first, start = start, min(start + self._size.documents, len(known))
-            position = batch.position
-            if start < len(known):
-                with well_formed():
-                    position = replace(Position.of_token(bson.decode(known.token(start - 1))), load=position.load)
-                unfinished = known.time(start) == known.time(start - 1)
+        while first < len(known):
+            stop = min(first + self._size.documents, len(known))
+            if stop < len(known):
+                position = _behind(batch, known.token(stop - 1))
+                unfinished = known.time(stop) == known.time(stop - 1)
             else:
-                unfinished = known.in_transaction(start - 1)
+                position, unfinished = batch.position, known.in_transaction(stop - 1)
+            most = MOST_BYTES if stop - first > 1 else None
             try:
-                raw = self._completed(known.plan(first, start, begun=begun, unfinished=unfinished))
+                raw = self._completed(known.plan(first, stop, begun=begun, unfinished=unfinished), most)
             except ValueError:
                 known = Heads(batch.raw, self._wanted)
-                raw = self._completed(known.plan(first, start, begun=begun, unfinished=unfinished))
-            begun = known.time(start - 1)
+                raw = self._completed(known.plan(first, stop, begun=begun, unfinished=unfinished), most)
+            if raw is None:
+                self._size.documents = min(self._size.documents, (stop - first) // 2)
+                continue
+            first, begun = stop, known.time(stop - 1)
             yield replace(batch, raw=raw, position=position)
 
-    def _completed(self, plan: Planned) -> bytes:
+    def _completed(self, plan: Planned, most: int | None) -> bytes | None:
+        """None where the images are more bytes than `most`."""
+        held = 0
         for number, reading in enumerate(plan.reads):
-            self._read(plan, number, reading)
-        raw, counts = plan.completed()
+            for raw, exact in self._standing(reading):
+                held += len(raw)
+                if most is not None and held > most:
+                    return None
+                plan.stood(number, raw, exact=exact)
+        if most is not None and plan.nbytes > most:
+            return None
+        completed, counts = plan.completed()
         for how, count in counts.items():
             metrics.IMAGES.labels(self._name, how).inc(count)
-        return raw
+        return completed
 
-    def _read(self, plan: Planned, number: int, reading: Reading) -> None:
-        """What stood at that time, or where that cannot be read stands there now."""
+    def _standing(self, reading: Reading) -> Iterator[tuple[bytes, bool]]:
+        """What stood at that time, exactly, or where that cannot be read stands there now."""
         time = Timestamp(*reading[0])
         try:
             for raw in self._replies(reading, {"level": "snapshot", "atClusterTime": time}):
-                plan.stood(number, raw, exact=True)
+                yield raw, True
         except OperationFailure as failure:
             if failure.code not in UNREADABLE:
                 raise
             for raw in self._replies(reading, {"level": "majority", "afterClusterTime": time}):
-                plan.stood(number, raw, exact=False)
+                yield raw, False
 
     def _replies(self, reading: Reading, concern: Mapping[str, Any]) -> Iterator[bytes]:
         _, collection, documents, filtered = reading
@@ -108,3 +122,10 @@ class Lookup:
                 yield raw
         finally:
             cursor.close()
+
+
+def _behind(batch: Batch, token: bytes) -> Position:
+    """The position behind one of its events; by time where that came in fragments, as at the end of a reply."""
+    with well_formed():
+        position = replace(Position.of_token(bson.decode(token)), load=batch.position.load)
+    return replace(position, token=None) if token in batch.joined else position

@@ -5,7 +5,7 @@ malformed or rare, which comes here.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import bson
@@ -53,6 +53,10 @@ class Planned(Protocol):
 
     def stood(self, read: int, raw: bytes, *, exact: bool) -> None:
         """Take documents that a read gave; not `exact` where they are not of its time, but the latest."""
+
+    @property
+    def nbytes(self) -> int:
+        """What the images take in the events; changes of a transaction have the same."""
 
     def completed(self) -> tuple[bytes, Mapping[str, int]]:
         """The events with their images, and how many images were had in which way."""
@@ -149,20 +153,27 @@ class Plan:
         for document in split(raw):
             self._stood[self._of[read]][place_of(collection, identity(document))] = Stood(document, exact)
 
+    @property
+    def nbytes(self) -> int:
+        return sum(len(image.document or b"") for _, *images in self._imaged() for image in images)
+
     def completed(self) -> tuple[bytes, Mapping[str, int]]:
         counts: Counter[str] = Counter()
         made = []
+        for change, after, before in self._imaged():
+            images = {"fullDocument": after.document, "fullDocumentBeforeChange": before.document}
+            how = max(after.how, before.how, key=WEAKER.index)
+            if how is not None:
+                counts[how if any(images.values()) else NONE] += 1
+            made.append(change.raw if how is None else _with_images(change.raw, images, how))
+        return b"".join(made), counts
+
+    def _imaged(self) -> Iterator[tuple[Change, Image, Image]]:
+        """Each change, and its document after and before it."""
         for number, segment in enumerate(self._segments):
             earlier, later = self._stood[number], self._stood[number + 1]
             for change in segment.changes:
-                after = self._after_of(change, segment, later)
-                before = self._before_of(change, segment, earlier)
-                images = {"fullDocument": after.document, "fullDocumentBeforeChange": before.document}
-                how = max(after.how, before.how, key=WEAKER.index)
-                if how is not None:
-                    counts[how if any(images.values()) else NONE] += 1
-                made.append(change.raw if how is None else _with_images(change.raw, images, how))
-        return b"".join(made), counts
+                yield change, self._after_of(change, segment, later), self._before_of(change, segment, earlier)
 
     def _left(self, segment: Segment) -> list[Change]:
         """The changes whose documents are wanted as they are behind the segment."""

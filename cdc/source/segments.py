@@ -94,8 +94,9 @@ def cut(
     """The changes in segments, in each of which a document's last update is its last change.
 
     With `before`, each document changes only once in a segment, transactions apart. After `most_cuts` what is left is
-    one segment. A transaction of which not all is here stands alone, since what else it changed is not to be seen:
-    the last one where it is `unfinished`, the first where it `begun` earlier, at that time; None is unknown.
+    one segment, but for a collection event: it stands alone, since behind it other documents may have the same names.
+    So does a transaction of which not all is here, since what else it changed is not to be seen: the last one where it
+    is `unfinished`, the first where it `begun` earlier, at that time; None is unknown.
     """
     segment, cuts = Segment(), 0
     updated: set[Hashable] = set()
@@ -104,12 +105,13 @@ def cut(
         together = list(group)
         known = segment.last.keys() if before else updated
         again = cuts < most_cuts and any(change.place in known for change in together if change.place is not None)
-        if segment.changes and (again or time == last):
+        alone = any(change.operation is None for change in together)
+        if segment.changes and (again or alone or time == last):
             yield segment
             segment, cuts = Segment(), cuts + 1
             updated.clear()
         segment.add(together)
-        if before and begun in {None, time}:
+        if alone or (before and begun in {None, time}):
             yield segment
             segment, begun = Segment(), Timestamp(0, 0)
         else:

@@ -161,7 +161,7 @@ class MongoSource:
 
     def _round(self, loader: Loader, position: Position, load: Load) -> Generator[Batch, None, Load]:
         """What a round of the load reads at the stream's position; gives the load as it is then."""
-        at = snapshot_time(position.token or {}) or self._tap.clock
+        at = snapshot_time(position.token or {}) or position.time or self._tap.clock
         if at is None:
             raise ConfigInvalid("MongoDB has no cluster time", hint="use MongoDB 4.0.7 or newer")
         for raw, collection, so_far in loader.round(load, at):

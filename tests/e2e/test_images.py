@@ -128,6 +128,24 @@ def test_a_collection_that_was_made_anew_has_no_images_of_before(
     ]
 
 
+def test_what_comes_by_out_is_no_exact_image_of_a_change_before_it(
+    mongo: MongoClient[dict[str, Any]], servers: dict[str, str], database: str
+) -> None:
+    shop = mongo[database]
+    shop.other.insert_many([{"_id": 1, "n": 70}, {"_id": 2, "n": 80}])
+    shop.info.insert_many([{"_id": 1, "n": 0}, {"_id": 2, "n": 0}])
+    began = mongo.admin.command("ping")["operationTime"]
+    for _ in range(8):
+        shop.info.update_one({"_id": 2}, {"$inc": {"n": 1}})
+    shop.info.update_one({"_id": 1}, {"$inc": {"n": 1}})
+    shop.other.aggregate([{"$out": "info"}])
+    shop.info.update_one({"_id": 2}, {"$inc": {"n": 1}})
+    found = images(["watch", "--dry-run", "--once", "--database", database, "--from", str(began.time)], servers)
+    *_, earlier, later = [each for each in found if each[0] == "update"]
+    assert earlier in {("update", 1, None, "exact"), ("update", 70, None, "latest")}
+    assert later == ("update", 81, None, "exact")
+
+
 def test_the_server_looks_up_what_stands_there_later(
     mongo: MongoClient[dict[str, Any]], servers: dict[str, str], database: str
 ) -> None:

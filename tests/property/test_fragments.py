@@ -46,11 +46,14 @@ def test_however_the_replies_are_cut(events: list[Parts], data: st.DataObject) -
     lengths = data.draw(st.lists(st.integers(0, 3), max_size=len(stream)))
     cuts = [0, *(min(cut, len(stream)) for cut in accumulate(lengths)), len(stream)]
     ends = {0, *accumulate(len(event) for event in events)}
-    fragments, found = Fragments(), b""
+    fragments, found, joined = Fragments(), b"", set[bytes]()
     for start, stop in pairwise(cuts):
-        found += fragments.whole(b"".join(stream[start:stop]))
+        reply = fragments.whole(b"".join(stream[start:stop]))
+        assert all(token in reply for token in fragments.joined)
+        found, joined = found + reply, joined | fragments.joined
         assert fragments.held == (stop not in ends), "an event is held until its last fragment is there"
     assert found == b"".join(whole(number, event) for number, event in enumerate(events))
+    assert joined == {token(number, len(event))[1][1] for number, event in enumerate(events) if len(event) > 1}
 
 
 @given(parts.filter(lambda event: len(event) > 1), parts, st.data())

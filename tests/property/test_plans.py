@@ -19,7 +19,8 @@ IDENTITIES: list[Any] = [
     Binary(b"1"), Binary(b"1", 5), Timestamp(1, 1), Decimal128("1"), Decimal128("NaN"),
 ]  # fmt: skip
 COMMON = st.sampled_from([0, 1, 1.0, "1", ObjectId(bytes(12))])
-OPERATIONS = ["insert", "update", "replace", "delete", "drop", "invalidate"]
+OPERATIONS = ["insert", "update", "replace", "delete"]
+OF_COLLECTIONS = ["drop", "rename", "create", "invalidate"]
 
 
 @st.composite
@@ -28,7 +29,7 @@ def events(draw: st.DrawFn) -> list[dict[str, Any]]:
     made, time = [], draw(st.integers(1, 2**32 - 100))
     for number in range(draw(st.integers(1, 30))):
         time += draw(st.integers(0, 1))
-        operation = draw(st.sampled_from(OPERATIONS[:4] if draw(st.integers(0, 9)) else OPERATIONS))
+        operation = draw(st.sampled_from(OPERATIONS if draw(st.integers(0, 5)) else OF_COLLECTIONS))
         event: dict[str, Any] = {
             "_id": {"_data": f"82{number:08X}"},
             "operationType": operation,
@@ -36,7 +37,7 @@ def events(draw: st.DrawFn) -> list[dict[str, Any]]:
             "wallTime": number,
             "ns": {"db": "d", "coll": draw(st.sampled_from(["c", "c", "größe"]))},
         }
-        if operation in OPERATIONS[:4]:
+        if operation in OPERATIONS:
             event["documentKey"] = {**draw(st.sampled_from([{}, {"shard": 1}])), "_id": draw(identities)}
         if draw(st.booleans()):
             event["txnNumber"] = Int64(1)
@@ -66,7 +67,7 @@ def complete(plan: Planned, draw: st.DataObject, replies: dict[int, list[tuple[b
             replies[number] = [(part, draw.draw(st.booleans())) for part in parts]
         for raw, exact in replies[number]:
             plan.stood(number, raw, exact=exact)
-    return plan.completed()
+    return plan.nbytes, plan.completed()
 
 
 @settings(max_examples=2000)

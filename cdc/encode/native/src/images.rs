@@ -102,6 +102,11 @@ impl Plan {
         Ok(())
     }
 
+    #[getter]
+    fn nbytes(&self) -> usize {
+        self.plan.nbytes()
+    }
+
     fn completed<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
         let replies: Vec<_> = self.replies.iter().map(|reply| reply.bind(py).as_bytes()).collect();
         let raw = self.raw.bind(py).as_bytes();

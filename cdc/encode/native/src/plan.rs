@@ -89,10 +89,20 @@ impl Plan {
         Ok(())
     }
 
+    /// What the images take in the events.
+    pub fn nbytes(&self) -> usize {
+        let images = self.placed.iter().flat_map(|placed| {
+            let document = self.heads.changes[placed.change].document.as_ref();
+            let after = document.filter(|each| self.wants_after(each)).and_then(|each| self.after(each, placed).0);
+            let before = document.filter(|each| self.wants_before(each)).and_then(|each| self.before(each, placed).0);
+            [after, before]
+        });
+        images.flatten().map(|stood| stood.place.len()).sum()
+    }
+
     /// The events with their images, and how many were had in each way of `HOW`.
     pub fn completed(&self, raw: &[u8], replies: &[&[u8]]) -> (Vec<u8>, [usize; 3]) {
-        let images: usize = self.stood.values().map(|stood| stood.place.len()).sum();
-        let mut out = Vec::with_capacity(raw.len() + images + 64 * self.placed.len());
+        let mut out = Vec::with_capacity(raw.len() + self.nbytes() + 64 * self.placed.len());
         let mut counts = [0; 3];
         for placed in &self.placed {
             let change = &self.heads.changes[placed.change];
@@ -208,12 +218,13 @@ fn cut(
         let (from, to) = (place, place + together.len());
         place = to;
         let again = |change: &Change| change.document.as_ref().is_some_and(|each| known[each.place] == segments.len());
-        if start < from && (time == last || cuts < most_cuts && together.iter().any(again)) {
+        let alone = together.iter().any(|change| change.document.is_none());
+        if start < from && (alone || time == last || cuts < most_cuts && together.iter().any(again)) {
             segments.push(start..from);
             start = from;
             cuts += 1;
         }
-        if before && (begun.is_none() || begun == time) {
+        if alone || before && (begun.is_none() || begun == time) {
             segments.push(start..to);
             start = to;
             begun = Some(0);
