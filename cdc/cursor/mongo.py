@@ -1,6 +1,7 @@
 """Cursors in a collection of any MongoDB, a document for each pipeline; leases expire by the server's clock."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
@@ -54,6 +55,14 @@ class MongoStore(Store):
         self._connect = connect
         self._translated = translated
         self._owner = Owner.this()
+        self._confirmed = 0.0
+
+    patience = LEASE_SECONDS / 2
+
+    def confirm(self) -> None:
+        """Asks only where the lease was not renewed of late, as after a sleep: a record has the rest of it."""
+        if _awake() - self._confirmed >= LEASE_SECONDS - self.patience and (owner := self._take()) is not None:
+            raise self._taken_over(owner, hint=HINT)
 
     @property
     def where(self) -> str:
@@ -126,12 +135,16 @@ class MongoStore(Store):
             "owner": {"$cond": [free, {"$literal": self._owner.model_dump()}, "$owner"]},
             "expires": {"$cond": [free, self._renewed["expires"], "$expires"]},
         }
+        now = _awake()
         with self._translated():
             found = self._collection.find_one_and_update(
                 {"_id": self.name}, [{"$set": taken}], upsert=True, return_document=ReturnDocument.AFTER
             )
         owner = Owner.model_validate((found or {}).get("owner"))
-        return None if owner.id == self._owner.id else str(owner)
+        if owner.id != self._owner.id:
+            return str(owner)
+        self._confirmed = now
+        return None
 
     def _holder(self) -> str | None:
         """Whose lease it is, in words; None where it is free."""
@@ -147,12 +160,19 @@ class MongoStore(Store):
     def _renew(self, over: threading.Event) -> None:
         """What cannot be renewed just now is tried again; one that was lost shows when a position is saved."""
         while not over.wait(LEASE_SECONDS / RENEWALS):
+            now = _awake()
             try:
                 with self._translated():
-                    self._collection.update_one(self._mine, [{"$set": self._renewed}])
+                    if self._collection.update_one(self._mine, [{"$set": self._renewed}]).matched_count:
+                        self._confirmed = now
             except CdcError as error:
                 log.warning("the lease could not be renewed", error=str(error), pipeline=self.name)
 
     def _release(self) -> None:
         with suppress(CdcError), self._translated():  # it expires by itself
             self._collection.update_one(self._mine, {"$unset": {"owner": "", "expires": ""}})
+
+
+def _awake() -> float:
+    """Seconds, those included in which the machine slept."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

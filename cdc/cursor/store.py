@@ -51,6 +51,12 @@ class Store(ABC):
     def names(self) -> list[str]:
         """The pipelines that have a cursor there."""
 
+    patience: float | None = None
+    """Seconds after which a record is not to be sent any more: another instance may have gone on; None is for ever."""
+
+    def confirm(self) -> None:  # noqa: B027 - where there is no lease there is nothing to ask
+        """Raises `Fenced` where the lease may have ended meanwhile, and another instance goes on."""
+
     def begin(self) -> bytes | None:
         """What stands there as an attempt begins; from now on nobody else may change it, where that can be had."""
         return self.text()

@@ -55,6 +55,7 @@ def _kafka(settings: Settings, kept: Store | None) -> Target:
             letter=letter,
             transactions=None if whole is None else whole.transactions,
             explained=None if whole is None else whole.explained,
+            kept=kept,
         )
 
     return Target(_encoder(settings), sink, whole=whole is not None)

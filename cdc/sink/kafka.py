@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -30,10 +30,20 @@ PREPARE_SECONDS = 5.0
 Letter = tuple[bytes | None, bytes]
 
 
+class Turn(Protocol):
+    """See `cursor.store.Store`."""
+
+    @property
+    def patience(self) -> float | None: ...
+
+    def confirm(self) -> None: ...
+
+
 class KafkaSink:
     """Implements `pipeline.Sink`. Callbacks of the producer run inside `poll` and `flush`, on the caller's thread.
 
     With `transactions` it produces into those, which the cursor store ends; `explained` says who fenced it out.
+    Nothing is sent once another instance may have gone on from the cursor `kept`.
     """
 
     def __init__(  # noqa: PLR0913 - keywords
@@ -45,6 +55,7 @@ class KafkaSink:
         letter: Callable[[Rejected], Letter],
         transactions: Transactions | None = None,
         explained: Callable[[], CdcError] | None = None,
+        kept: Turn | None = None,
     ) -> None:
         self._settings = settings
         self._hosts = settings.bootstrap_servers
@@ -53,6 +64,7 @@ class KafkaSink:
         self._letter = letter
         self._transactions = transactions
         self._explained = explained
+        self._kept = kept
         self._translate = translate if transactions is None else transactions.translate
         self._letters: deque[tuple[Letter, Pending]] = deque()
         self._failure: CdcError | None = None
@@ -76,6 +88,8 @@ class KafkaSink:
             return self._transactions.producer
         config: dict[str, Any] = {**self._settings.producer_config(self._name), "error_cb": self._on_error}
         config["batch.size"] = str(self._topics.batch_size)
+        if self._kept is not None and self._kept.patience is not None:
+            config["message.timeout.ms"] = str(int(self._kept.patience * 1000))
         return Producer(config, logger=logging.getLogger("librdkafka"))
 
     def _prepare(self) -> None:
@@ -129,11 +143,12 @@ class KafkaSink:
         return len(records)
 
     def _begun(self) -> bool:
-        """Whether there is a transaction to produce into, where there must be; `poll` raises what is wrong."""
-        if self._transactions is None:
-            return True
+        """Whether it is our turn, and there is a transaction where there must be; `poll` raises what is wrong."""
         try:
-            self._transactions.begin()
+            if self._kept is not None:
+                self._kept.confirm()
+            if self._transactions is not None:
+                self._transactions.begin()
         except CdcError as error:
             self._failure = error
             return False

@@ -3,6 +3,8 @@
 import json
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,3 +176,39 @@ def test_the_log_has_its_form_and_no_content(
     assert [line for line in lines if line.startswith("{") is not (form == "json")] == []
     if form == "json":
         assert {"event", "level", "timestamp"} <= set.intersection(*(set(json.loads(line)) for line in lines))
+
+
+@pytest.mark.timeout(180)
+def test_a_sleeper_sends_nothing_that_another_instance_has_overtaken(
+    own_stack: "Callable[..., Stack]", mongo: MongoClient[dict[str, Any]], mongo_uri: str, database: str, tmp_path: Path
+) -> None:
+    """More than librdkafka has on the way at once: the rest waits in its queue, which sends of itself."""
+    stack = own_stack(mongo_nodes=0)
+    env = {"CDC_MONGO__URI": mongo_uri, "CDC_KAFKA__BOOTSTRAP_SERVERS": stack.kafka}
+    args = ["watch", "--database", database, "--collection", "info", "--topic", "t", "--name", "p", "--standby"]
+    args += ["--cursor-store", "mongo", "--cursor-collection", f"{database}.cursors", "--metrics-port", "0"]
+    places = [["--cursor-dir", str(tmp_path / name)] for name in ("first", "second")]
+    info = mongo[database].info
+    info.insert_one({"_id": 1, "n": 0})
+    with running(*args, *places[0], env=env, log=tmp_path / "first.log") as first, ExitStack() as asleep:
+        endpoint = Endpoint(first)
+        until(lambda: topics.ends(stack.kafka, "t") == 1 or not first.alive, what="the load")
+        with suspended(stack.brokers[0]):
+            for number in range(1, 20):
+                info.update_one({"_id": 1}, {"$set": {"n": number}})
+                until(lambda: endpoint.metrics()["cdc_in_flight_records"] == number, what="a record in flight")  # noqa: B023
+            asleep.enter_context(suspended(first.process))
+        with running(*args, *places[1], env=env, log=tmp_path / "second.log") as second:
+            info.update_one({"_id": 1}, {"$set": {"n": 20}})
+            sent = partial(_last, stack.kafka)
+            until(lambda: sent() == 20 or not second.alive, seconds=60, what="the last change")
+            asleep.close()
+            assert first.wait(60) == 6, first.text
+            assert second.stop() == 0, second.text
+    assert "taken over by pid" in first.text
+    assert sent() == 20
+
+
+def _last(kafka: str) -> int:
+    """What the topic's last record says."""
+    return int(topics.read(kafka, "t")[-1].value["after"]["n"])
