@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import bson
 from pymongo.errors import OperationFailure
 
 from cdc.config import MongoSettings
 from cdc.events import DOCUMENT_OPERATIONS, Batch, Operation, Position
 from cdc.metrics import timed
-from cdc.source.cursors import Database, RawCursor, well_formed
+from cdc.source.cursors import Database, RawCursor, behind
 from cdc.source.fragments import SPLIT, Fragments
 from cdc.source.mongo import EVENT_TOO_LARGE
 from cdc.source.raw import ReplySize, documents, identity
@@ -168,8 +167,8 @@ class ChangeStream:
         if self._fragments.held:
             if not raw:
                 return None
-            position = _behind(identity(raw, documents(raw)[-1]).value)
-        if self._fragments.last is not None and position == _behind(self._fragments.last):
+            position = behind(identity(raw, documents(raw)[-1]).value)
+        if self._fragments.last is not None and position == behind(self._fragments.last):
             position = replace(position, token=None)
         self._one_by_one = max(0, self._one_by_one - 1)
         return Batch(raw, position, server_time=self._tap.server_time, joined=self._fragments.joined)
@@ -219,7 +218,7 @@ class ChangeStream:
         if found is None or found != known:
             self._begin(self._position)
             return None
-        batch = Batch(raw, _behind(found), server_time=self._tap.server_time, unread=UNREAD)
+        batch = Batch(raw, behind(found), server_time=self._tap.server_time, unread=UNREAD)
         self._begin(batch.position)
         return batch
 
@@ -242,8 +241,3 @@ class ChangeStream:
         if self._scope.match:
             filters.append({"$match": {"$or": [self._scope.match, {"operationType": {"$nin": DOCUMENT_CHANGES}}]}})
         return filters
-
-
-def _behind(token: bytes) -> Position:
-    with well_formed():
-        return Position.of_token(bson.decode(token))

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import bson
 from bson.codec_options import CodecOptions
 from bson.errors import InvalidBSON
 from bson.timestamp import Timestamp
@@ -40,6 +41,12 @@ def well_formed() -> Iterator[None]:
             f"MongoDB sent a reply that cannot be read ({type(error).__name__})",
             hint="it is asked again; a proxy may have changed it",
         ) from error
+
+
+def behind(token: bytes) -> Position:
+    """Where to go on behind the event of that token, which is BSON."""
+    with well_formed():
+        return Position.of_token(bson.decode(token))
 
 
 class ReplyTap(threading.local, CommandListener):

@@ -10,7 +10,6 @@ from dataclasses import replace
 from struct import error
 from typing import Any
 
-import bson
 import structlog
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
@@ -19,7 +18,7 @@ from pymongo.errors import OperationFailure
 from cdc import metrics
 from cdc.errors import SourceUnreachable
 from cdc.events import Batch, Position
-from cdc.source.cursors import UNREADABLE, Database, well_formed
+from cdc.source.cursors import UNREADABLE, Database, behind
 from cdc.source.plans import Heads, Planned, Reading, Time, Wanted, heads, pair
 from cdc.source.raw import REPLY_BYTES, ReplySize
 
@@ -126,6 +125,5 @@ class Lookup:
 
 def _behind(batch: Batch, token: bytes) -> Position:
     """The position behind one of its events; by time where that came in fragments, as at the end of a reply."""
-    with well_formed():
-        position = replace(Position.of_token(bson.decode(token)), load=batch.position.load)
+    position = replace(behind(token), load=batch.position.load)
     return replace(position, token=None) if token in batch.joined else position

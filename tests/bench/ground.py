@@ -61,9 +61,19 @@ class Ground:
         shutil.copytree(cursors, copy, dirs_exist_ok=True)
         return measured(watch(collection, topic, copy, "--once", *options), self.empty(), self.env)
 
+    def require(self, topic: str, records: int) -> None:
+        """Raises where the topic has fewer or more."""
+        with self.consumer(topic) as consumer:
+            found = consumer.get_watermark_offsets(consumer.assignment()[0], timeout=30)[1]
+        if found != records:
+            raise RuntimeError(f"{topic} has {found} records instead of {records}")
+
     def forget(self, collection: Collection[dict[str, Any]], topic: str) -> None:
         """Give their space back."""
         collection.drop()
+        self.delete(topic)
+
+    def delete(self, topic: str) -> None:
         self.admin.delete_topics([topic])[topic].result(30)
 
     def empty(self) -> Path:

@@ -1,7 +1,5 @@
 """`python -m tests.bench.growth`: whether a longer backlog costs more an event; writes `GROWTH.md` beside this file."""
 
-import argparse
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,7 +7,8 @@ from pathlib import Path
 from statistics import median
 
 from cdc.local.server import Settings
-from tests.bench import documents, machine
+from tests.bench import command, documents, machine
+from tests.bench.command import tell
 from tests.bench.drain import Drained, appended, drained
 from tests.bench.ground import Ground, ground
 from tests.bench.results import Bar
@@ -45,8 +44,7 @@ full, so the bars count from {base:,} on.
 
 
 def main() -> int:
-    quick = _arguments().quick
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    quick = command.quick("tests.bench.growth", __doc__, "fewer events; writes no file")
     load = machine.load()
     with ground(SETTINGS) as measuring:
         starts = _starts(measuring)
@@ -67,10 +65,7 @@ def main() -> int:
         few=min(found),
         base=sorted(found)[1],
     )
-    print(text)  # noqa: T201 - its answer
-    if not quick:
-        FILE.write_text(text)
-    return 0 if all(bar.met for bar in bars) else 1
+    return command.answer(text, bars, None if quick else FILE)
 
 
 def _starts(measuring: Ground) -> list[tuple[float, int]]:
@@ -90,8 +85,8 @@ def _drain(measuring: Ground, events: int, times: int) -> list[Drained]:
         topic = measuring.topic({"message.timestamp.type": "LogAppendTime"})
         used = measuring.drain(collection.name, topic, cursors)
         run = drained(used, appended(measuring, topic, events))
-        measuring.admin.delete_topics([topic])[topic].result(30)
-        _tell(f"{events:,} events: {run.rate:,.0f}/s, {run.cpu_us:.1f} µs, {run.peak_bytes / 1e6:.0f} MB")
+        measuring.delete(topic)
+        tell(f"{events:,} events: {run.rate:,.0f}/s, {run.cpu_us:.1f} µs, {run.peak_bytes / 1e6:.0f} MB")
         runs.append(run)
     collection.drop()
     return runs
@@ -122,16 +117,6 @@ def _row(events: int, runs: Sequence[Drained], start_s: float) -> str:
     rate, cpu = median(run.rate for run in runs), median(run.cpu_us for run in runs)
     beyond, peak = _cpu(runs, events, start_s), _peak(runs) / 1e6
     return f"| {events:,} | {len(runs)} | {rate:,.0f} | {cpu:.1f} | {beyond:.1f} | {peak:.0f} |"
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.growth", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer events; writes no file")
-    return parser.parse_args()
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - progress
 
 
 if __name__ == "__main__":

@@ -16,9 +16,6 @@ def peak(ground: Ground) -> int:
     config.write_text(CONFIG)
     topic = f"{collection.name}-large"
     used = ground.drain(collection.name, topic, cursors, "--config", str(config))
-    with ground.consumer(topic) as consumer:
-        found = consumer.get_watermark_offsets(consumer.assignment()[0], timeout=30)[1]
-    if found != DOCUMENTS:
-        raise RuntimeError(f"{topic} has {found} records instead of {DOCUMENTS}")
+    ground.require(topic, DOCUMENTS)
     ground.forget(collection, topic)
     return used.peak_bytes

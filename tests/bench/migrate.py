@@ -1,9 +1,7 @@
 """`python -m tests.bench.migrate`: documents into MariaDB, against what that takes; writes `MIGRATE.md` beside it."""
 
-import argparse
 import json
 import platform
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,8 +17,9 @@ from pymongo import MongoClient
 from cdc.local import stack
 from cdc.models.information import TABLE
 from cdc.version import __version__
-from tests.bench import documents, load_data, machine
+from tests.bench import command, documents, load_data, machine
 from tests.bench.children import Used, measured
+from tests.bench.command import tell
 from tests.bench.results import Bar
 from tests.support.child import COMMAND
 
@@ -66,8 +65,7 @@ class Verified:
 
 
 def main() -> int:
-    quick = _arguments().quick
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    quick = command.quick("tests.bench.migrate", __doc__, "fewer documents, one round; writes no file")
     count, times = (20_000, 1) if quick else (100_000, 3)
     load = machine.load()
     with TemporaryDirectory(prefix="cdc-bench-") as name:
@@ -102,10 +100,7 @@ def main() -> int:
         verify_s=verified.seconds,
         verify_mb=verified.peak_bytes / 1e6,
     )
-    print(text)  # noqa: T201 - its answer
-    if not quick:
-        FILE.write_text(text)
-    return 0 if all(bar.met for bar in bars) else 1
+    return command.answer(text, bars, None if quick else FILE)
 
 
 class Bench:
@@ -127,7 +122,7 @@ class Bench:
         used, told = self._cdc(self._mariadb.make(database), database, "--create-tables")
         self._done(database)
         begins, ends = (_when(told, event) for event in ("begins", "stopped"))
-        _tell(f"LOAD DATA {self._count / seconds:,.0f}/s, cdc {self._count / (ends - begins):,.0f}/s")
+        tell(f"LOAD DATA {self._count / seconds:,.0f}/s, cdc {self._count / (ends - begins):,.0f}/s")
         return Round(ends - begins, seconds, used)
 
     def verified(self) -> Verified:
@@ -186,16 +181,6 @@ def _rows(rounds: Sequence[Round], count: int) -> list[str]:
         f"| {what} | {' | '.join(f'{number:{form}}' for number in (*numbers, median(numbers)))} |"
         for what, (numbers, form) in figures.items()
     ]
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.migrate", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer documents, one round; writes no file")
-    return parser.parse_args()
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - progress
 
 
 if __name__ == "__main__":

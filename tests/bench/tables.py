@@ -1,7 +1,5 @@
 """`python -m tests.bench.tables`: first loads of ever larger SQL tables; writes `TABLES.md` beside this file."""
 
-import argparse
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -10,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cdc.local import stack
-from tests.bench import machine
+from tests.bench import command, machine
 from tests.bench.children import measured
+from tests.bench.command import tell
 from tests.bench.ground import NAME, Ground, ground
 from tests.bench.results import Bar
 from tests.support.child import COMMAND
@@ -72,8 +71,7 @@ class Loaded:
 
 
 def main() -> int:
-    quick = _arguments().quick
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    quick = command.quick("tests.bench.tables", __doc__, "fewer rows; writes no file")
     load = machine.load()
     with ground() as measuring:
         servers = stack.up(measuring.folder / "stack", databases=list(DATABASES))
@@ -90,14 +88,11 @@ def main() -> int:
         bars="\n".join(map(str, bars)),
         rows="\n".join(map(_row, loads)),
     )
-    print(text)  # noqa: T201 - its answer
-    if not quick:
-        FILE.write_text(text)
-    return 0 if all(bar.met for bar in bars) else 1
+    return command.answer(text, bars, None if quick else FILE)
 
 
 def _load(measuring: Ground, kind: str, url: str, rows: int) -> Loaded:
-    _tell(f"{DATABASES[kind]}: making {rows:,} rows")
+    tell(f"{DATABASES[kind]}: making {rows:,} rows")
     with administrator(url) as run:
         run("DROP TABLE IF EXISTS items")
         run(_MADE.format(moment=_MOMENTS[kind]))
@@ -109,13 +104,10 @@ def _load(measuring: Ground, kind: str, url: str, rows: int) -> Loaded:
     begun = time.monotonic()
     used = measured(command, measuring.empty(), _kafka_alone(measuring.env), SECONDS)
     seconds = time.monotonic() - begun
-    with measuring.consumer(topic) as consumer:
-        found = consumer.get_watermark_offsets(consumer.assignment()[0], timeout=30)[1]
-    if found != rows:
-        raise RuntimeError(f"{topic} has {found} records instead of {rows}")
-    measuring.admin.delete_topics([topic])[topic].result(30)
+    measuring.require(topic, rows)
+    measuring.delete(topic)
     loaded = Loaded(kind, rows, rows / seconds, used.cpu_s / rows * 1e6, used.peak_bytes / 1e6)
-    _tell(_row(loaded))
+    tell(_row(loaded))
     return loaded
 
 
@@ -144,16 +136,6 @@ def _bars(loads: Sequence[Loaded]) -> list[Bar]:
 
 def _row(load: Loaded) -> str:
     return f"| {DATABASES[load.kind]} | {load.rows:,} | {load.rate:,.0f} | {load.cpu_us:.1f} | {load.peak_mb:.0f} |"
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.tables", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rows; writes no file")
-    return parser.parse_args()
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - progress
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from cdc.sql.errors import SOURCE, translated
 from tests.support import topic as topics
 from tests.support.child import Child, cdc, running
 from tests.support.refusal import refusal
-from tests.support.sql import administrator
+from tests.support.sql import Run, administrator
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
@@ -281,6 +281,14 @@ def test_what_does_not_fit_is_named_before_anything_is_sent(
     assert topics.partitions(kafka, topic) == []
 
 
+def _guard(run: Run) -> None:
+    """PostgreSQL asks one of its users for a password."""
+    access = Path(run("SHOW hba_file").scalar_one())
+    access.write_text("host all guarded 127.0.0.1/32 scram-sha-256\n" + access.read_text())
+    run("CREATE ROLE guarded LOGIN PASSWORD 'swordfish'")
+    run("SELECT pg_reload_conf()")
+
+
 @pytest.mark.parametrize("kind", ["mariadb", "postgres"])
 def test_a_login_that_is_refused_is_told_without_it(
     kind: str, args: list[str], own_stack: Callable[..., Stack]
@@ -288,10 +296,7 @@ def test_a_login_that_is_refused_is_told_without_it(
     server = own_stack(mongo_nodes=0, brokers=0, databases=[kind]).databases[kind]
     if kind == "postgres":
         with administrator(server.url) as run:
-            access = Path(run("SHOW hba_file").scalar_one())
-            access.write_text("host all guarded 127.0.0.1/32 scram-sha-256\n" + access.read_text())
-            run("CREATE ROLE guarded LOGIN PASSWORD 'swordfish'")
-            run("SELECT pg_reload_conf()")
+            _guard(run)
     wrong = {"CDC_SOURCE__URL": re.sub("//[^@]*@", "//guarded:hunter22@", server.url)}
     denied = refusal(cdc(*args, env=wrong), 2)
     assert "refuses the login" in denied
@@ -302,10 +307,7 @@ def test_a_postgresql_without_room_for_another_connection_is_asked_again(own_sta
     server = own_stack(mongo_nodes=0, brokers=0, databases=["postgres"]).databases["postgres"]
     settings = SqlSettings(url=SecretStr(re.sub("//[^@]*@", "//guarded:swordfish@", server.url)))
     with administrator(server.url) as run:
-        access = Path(run("SHOW hba_file").scalar_one())
-        access.write_text("host all guarded 127.0.0.1/32 scram-sha-256\n" + access.read_text())
-        run("CREATE ROLE guarded LOGIN PASSWORD 'swordfish'")
-        run("SELECT pg_reload_conf()")
+        _guard(run)
         made = engine(settings, app="cdc tests")
         made.connect().close()
         made.dispose()

@@ -1,14 +1,12 @@
 """`python -m tests.bench.peers`: measure this project beside its peers, and write `PEERS.md` and `peers.svg`."""
 
-import argparse
-import signal
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from cdc.local.install import Tell
-from tests.bench import machine
+from tests.bench import command, machine
 from tests.bench.ground import Ground, ground
 from tests.bench.peers import chart, connect, latency, report, rounds, works
 from tests.bench.peers.bars import Results
@@ -33,11 +31,12 @@ class Size:
 FULL = Size(100_000, 3_000, 3, shipped=True, span=Span(3, {200: 8, 2000: 4}))
 QUICK = Size(10_000, 1_000, 1, shipped=False, span=Span(1, {200: 2, 2000: 1}))
 
+QUICKLY = "3 minutes: one round of too few events to compare by, only tuned peers; writes no file"
+
 
 def main() -> int:
-    quick = _arguments().quick
+    quick = command.quick("tests.bench.peers", __doc__, QUICKLY)
     size = QUICK if quick else FULL
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     tell = _clock()
     for connector in CONNECTORS:
         connect.fetch(connector, tell)
@@ -53,11 +52,9 @@ def main() -> int:
             load=load,
             span=size.span,
         )
-    print(text)  # noqa: T201 - its answer
     if not quick:
-        (FOLDER / "PEERS.md").write_text(text)
         (FOLDER / "peers.svg").write_text(chart.draw(results))
-    return 0 if all(bar.met for bar in results.bars()) else 1
+    return command.answer(text, results.bars(), None if quick else FOLDER / "PEERS.md")
 
 
 def _measure(measuring: Ground, size: Size, tell: Tell) -> Results:
@@ -67,16 +64,6 @@ def _measure(measuring: Ground, size: Size, tell: Tell) -> Results:
         tell(f"{work.title}: making the changes")
         found[work.name] = rounds.drain(measuring, contenders, work, size.times, tell)
     return Results(found, latency.rounds(measuring, contenders, size.span, size.times, tell))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.peers", description=__doc__)
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="3 minutes: one round of too few events to compare by, only tuned peers; writes no file",
-    )
-    return parser.parse_args()
 
 
 def _clock() -> Tell:

@@ -102,7 +102,8 @@ impl Plan {
 
     /// The events with their images, and how many were had in each way of `HOW`.
     pub fn completed(&self, raw: &[u8], replies: &[&[u8]]) -> (Vec<u8>, [usize; 3]) {
-        let mut out = Vec::with_capacity(raw.len() + self.nbytes() + 64 * self.placed.len());
+        let images: usize = self.stood.values().map(|stood| stood.place.len()).sum();
+        let mut out = Vec::with_capacity(raw.len() + images + 64 * self.placed.len());
         let mut counts = [0; 3];
         for placed in &self.placed {
             let change = &self.heads.changes[placed.change];
