@@ -40,13 +40,17 @@ class _Relay(logging.Handler):
 
 
 class _StderrLogger(structlog.PrintLogger):
-    """Looks `sys.stderr` up for each line, so that the live line can stand below the log."""
+    """Looks `sys.stderr` up for each line, so that the live line can stand below the log.
+
+    A line is one write with its end, so that those of several threads do not run into each other.
+    """
 
     def __init__(self, *_: object) -> None:
         super().__init__(sys.stderr)
 
     def msg(self, message: str) -> None:
-        print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is where log lines are printed
+        sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
 
     log = debug = info = warn = warning = msg
     fatal = failure = err = error = critical = exception = msg

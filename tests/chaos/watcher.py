@@ -1,9 +1,7 @@
 """What is done to the watcher's process: killed, put to sleep, told another time."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -15,7 +13,7 @@ from pymongo import MongoClient
 
 from tests.chaos.ground import SECONDS, CannotRun, Ground, pause
 from tests.chaos.writers import Document
-from tests.support.suspending import suspended
+from tests.support.suspending import suspend, suspended
 from tests.support.waiting import until
 
 LOADED, RATE = 2000, 1000
@@ -41,7 +39,7 @@ def loading(ground: Ground) -> None:
 def killed(ground: Ground) -> None:
     """SIGKILL, at a random moment. It is stopped just before, so that it can be seen where that hits it."""
     child = ground.child
-    os.kill(child.process.pid, signal.SIGSTOP)
+    suspend(child.process)
     ground.hits[_where(ground)] += 1
     child.kill()
     ground.watch()

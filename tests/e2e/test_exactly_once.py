@@ -1,7 +1,6 @@
 """Killed, stopped and replaced at random, and a consumer of what is committed sees each change once."""
 
 import random
-import signal
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from tests.e2e.test_crash import DOCUMENTS, Writer
 from tests.support import topic as topics
 from tests.support.child import cdc, running
 from tests.support.refusal import refusal
+from tests.support.suspending import resume, suspend
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
@@ -75,12 +75,12 @@ def test_one_that_slept_is_fenced_out_and_told_by_whom(
     args = arguments(database, topic, tmp_path / "one")
     with running(*args, env=servers, log=tmp_path / "log") as first:
         until(lambda: len(topics.committed(kafka, topic)) == 100 or not first.alive, what="the load")
-        first.process.send_signal(signal.SIGSTOP)
+        suspend(first.process)
         info.insert_many([{"_id": number} for number in range(100, 200)])
         args = arguments(database, topic, tmp_path / "two")
         with running(*args, env=servers, log=tmp_path / "log2") as second:
             until(lambda: len(topics.committed(kafka, topic)) == 200 or not second.alive, what="the rest")
-            first.process.send_signal(signal.SIGCONT)
+            resume(first.process)
             info.insert_many([{"_id": number} for number in range(200, 300)])
             assert first.wait(60) == 6
             assert f"was taken over by pid {second.process.pid} on" in first.text
@@ -103,10 +103,10 @@ def test_a_transaction_that_was_open_for_too_long_is_sent_again(
         before = written(kafka, topic)
         info.insert_many([{"_id": number} for number in range(1, 100)])
         until(lambda: written(kafka, topic) > before or not child.alive, what="an open transaction")
-        child.process.send_signal(signal.SIGSTOP)
+        suspend(child.process)
         stopped = written(kafka, topic)
         until(lambda: written(kafka, topic) > stopped, seconds=60, what="the broker's end of the transaction")
-        child.process.send_signal(signal.SIGCONT)
+        resume(child.process)
         until(lambda: len(topics.committed(kafka, topic)) >= 100 or not child.alive, seconds=60, what="all")
         assert child.stop() == 0, child.text
     records = topics.committed(kafka, topic)

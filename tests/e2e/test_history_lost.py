@@ -1,7 +1,6 @@
 """A position that the server no longer has, or never had: what each `--on-history-lost` makes of it."""
 
 import json
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tests.support import topic as topics
 from tests.support.child import Child, cdc, running
 from tests.support.oplog import SMALL, roll
 from tests.support.refusal import refusal
+from tests.support.suspending import suspended
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -98,13 +98,12 @@ def info(mongo: Client, database: str) -> Collection[dict[str, Any]]:
 
 
 @contextmanager
-def suspended(child: Child, client: Client) -> Iterator[None]:
+def asleep(child: Child, client: Client) -> Iterator[None]:
     """A watch that asks its server nothing, as on a laptop whose lid is shut."""
-    child.process.send_signal(signal.SIGSTOP)
     asks = {"$match": {"appName": "p", "command.getMore": {"$exists": True}}}
-    until(lambda: not list(client.admin.aggregate([{"$currentOp": {}}, asks])), what="a server that nobody asks")
-    yield
-    child.process.send_signal(signal.SIGCONT)
+    with suspended(child.process):
+        until(lambda: not list(client.admin.aggregate([{"$currentOp": {}}, asks])), what="a server that nobody asks")
+        yield
 
 
 def leaps(child: Child, said: str, times: int, write: Callable[[], int]) -> None:
@@ -135,7 +134,7 @@ def test_a_position_the_server_no_longer_has_stops_it_until_it_may_go_on_from_no
     skip = ["--on-history-lost", "skip-to-now"]
     with running(*lossy.args, *skip, env=lossy.env, log=tmp_path / "log") as child:
         leaps(child, "going on from now", 1, write)
-        with suspended(child, forgetful):
+        with asleep(child, forgetful):
             roll(forgetful, forgetful.admin.command("ping")["operationTime"])
         leaps(child, "going on from now", 2, write)
         assert child.stop() == 0, child.text

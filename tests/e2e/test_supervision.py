@@ -1,7 +1,6 @@
 """A watch under a supervisor: what systemd hears, and what happens to a loop that stands still."""
 
 import json
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -156,9 +155,8 @@ def test_a_process_that_was_stopped_itself_goes_on(
     with running(*args, "--stall-timeout", "1", env=servers, log=tmp_path / "log") as child:
         until(lambda: topics.ends(kafka, topic) == 1 or not child.alive, what="what was there")
         for _ in range(3):
-            child.process.send_signal(signal.SIGSTOP)
-            passes(2)
-            child.process.send_signal(signal.SIGCONT)
+            with suspended(child.process):
+                passes(2)
             passes(0.5)
             assert child.alive, child.text
         info.insert_one({"_id": 1})
