@@ -3,12 +3,13 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
 from cdc.errors import CdcError
@@ -16,6 +17,25 @@ from cdc.errors import CdcError
 if TYPE_CHECKING:
     from cdc.local.stack import Stack
     from tests.support.sql import Run
+
+
+settings.register_profile("machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if os.environ.get("CI") != "true":  # Hypothesis has a profile of its own for that, which says the same and more
+    settings.load_profile("machine")
+
+
+def pytest_configure() -> None:
+    """Workers side by side draw from ports of their own: a server binds only seconds after its port was found free."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return
+    with suppress(CdcError):
+        from cdc.local import port  # noqa: PLC0415 - raises where the extra `local` is missing
+
+        count = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        share = (port.LAST - port.FIRST) // count
+        port.FIRST += int(worker.removeprefix("gw")) % count * share
+        port.LAST = port.FIRST + share
 
 
 @pytest.fixture(scope="session")

@@ -95,9 +95,6 @@ def standalone(
 
 def unite(members: Sequence[Mongod]) -> None:
     """Founds the replica set unless it stands, and waits until it has a primary and every member follows."""
-    if members[0].hello().get("isreplicaset"):
-        hosts = [{"_id": number, "host": member.address} for number, member in enumerate(members)]
-        members[0].run({"replSetInitiate": {"_id": REPLICA_SET, "members": hosts, "settings": _TIMING}})
     if not wait_for(lambda: _united(members), _ELECTION_SECONDS):
         raise SourceUnreachable(
             f"the replica set {REPLICA_SET} has no primary after {_ELECTION_SECONDS} s",
@@ -107,8 +104,16 @@ def unite(members: Sequence[Mongod]) -> None:
 
 def _united(members: Sequence[Mongod]) -> bool:
     states = [member.hello() for member in members]
+    if states[0].get("isreplicaset"):
+        _found(members)
     primaries = [state for state in states if state.get("isWritablePrimary")]
     return len(primaries) == 1 and all(state.get("secondary") for state in states if state not in primaries)
+
+
+def _found(members: Sequence[Mongod]) -> None:
+    hosts = [{"_id": number, "host": member.address} for number, member in enumerate(members)]
+    with suppress(ConnectionFailure):
+        members[0].run({"replSetInitiate": {"_id": REPLICA_SET, "members": hosts, "settings": _TIMING}})
 
 
 def _nested(options: Settings) -> dict[str, Any]:

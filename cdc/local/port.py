@@ -5,7 +5,7 @@ import secrets
 import socket
 
 HOST = "127.0.0.1"
-_FIRST, _LAST = 15000, 32767
+FIRST, LAST = 15000, 32767
 """Below the ports Linux gives to outgoing connections: there, a client that keeps calling a stopped server can be given
 the server's own port, connect to itself, and keep the server from coming back."""
 
@@ -13,7 +13,7 @@ the server's own port, connect to itself, and keep the server from coming back."
 def free(count: int) -> int:
     """The first of `count` free ports in a row."""
     while True:
-        first = _FIRST + secrets.randbelow(_LAST - _FIRST - count)
+        first = FIRST + secrets.randbelow(LAST - FIRST - count)
         if not any(obstacle(first + offset) for offset in range(count)):
             return first
 

@@ -175,6 +175,7 @@ def test_fewer_than_a_hundred_documents_are_one_chunk(
 
 def test_large_documents_are_cut_by_their_bytes(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 100_000)
+    monkeypatch.setattr(chunks, "SAMPLING_MS", 60_000)
     source.info.insert_many({"_id": number, "pad": "x" * 2000} for number in range(500))
     assert len(source.plan()) == 11
     assert len(read(source.ranges(Load(chunks=source.plan())))) == 500

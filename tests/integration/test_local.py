@@ -18,6 +18,7 @@ from cdc.local.mongod import standalone
 from cdc.local.options import Options
 from cdc.local.process import wait_for
 from cdc.local.stack import Stack, down, reset, status, up
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -54,7 +55,7 @@ def test_changes_are_streamed_and_topics_made(mongo: Client, kafka: str, databas
         mongo[database].seen.insert_one({"_id": 1})
         assert next(stream)["operationType"] == "insert"
     create_topic(kafka, topic)
-    assert topic in topics(kafka)
+    until(lambda: topic in topics(kafka), what="the topic")
 
 
 def test_a_second_up_finds_the_stack_and_starts_what_was_killed(own_stack: Start) -> None:
@@ -64,7 +65,7 @@ def test_a_second_up_finds_the_stack_and_starts_what_was_killed(own_stack: Start
 
     assert first.mongo[0].pid
     os.kill(first.mongo[0].pid, signal.SIGKILL)
-    assert wait_for(lambda: not first.running, 10)
+    assert wait_for(lambda: not first.running, 30)
     found = status(first.folder)
     assert found
     assert not found.running
@@ -115,7 +116,7 @@ def test_a_server_is_killed_and_started_alone(own_stack: Start) -> None:
 def test_three_members_elect_another_primary(own_stack: Start) -> None:
     stack = own_stack(mongo_nodes=3, brokers=0)
     insert(stack, 1)
-    primary = next(member for member in stack.mongo if member.hello()["isWritablePrimary"])
+    (primary,) = until(lambda: [member for member in stack.mongo if member.hello().get("isWritablePrimary")])
     primary.kill()
     insert(stack, 2)
     primary.start()

@@ -7,6 +7,7 @@ from bson.timestamp import Timestamp
 
 from cdc.errors import SourceUnreachable
 from cdc.events import DONE, Load
+from cdc.source import keys
 from cdc.source.change_stream import Scope
 from cdc.source.snapshot import MOST_FRUITLESS, Loader, Loads
 from tests.support.loads import Source
@@ -31,8 +32,9 @@ def refused(error: Exception, load: Load) -> Load:
 
 
 @pytest.fixture(params=["_id", "at"])
-def loader(request: pytest.FixtureRequest, source: Source) -> Iterator[Loader]:
-    """Of rounds of a few documents."""
+def loader(request: pytest.FixtureRequest, source: Source, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
+    """Of rounds of a few documents, each of which waits for its keys."""
+    monkeypatch.setattr(keys, "WAIT_SECONDS", 20)
     loads = Loads(request.param, 1, max_rate=1, read_preference="primary", round_seconds=1)
     scope = Scope(source.database.name, ["info"])
     made = Loader(source.database, scope, loads, batch_size=1000, level="snapshot", refused=refused)

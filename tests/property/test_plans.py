@@ -3,6 +3,7 @@
 from typing import Any
 
 import bson
+import pytest
 from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from cdc.compiled import native
 from cdc.source.plans import Heads, Known, Planned, Wanted
 from tests.support.twins import needs_both
 
-pytestmark = needs_both
+pytestmark = [needs_both, pytest.mark.timeout(600)]
 
 IDENTITIES: list[Any] = [
     0, 1, Int64(1), 1.0, -0.0, 0.5, 2.0**63, -(2.0**63), 2.0**53, Int64(2**53), float("nan"), float("inf"), "1", "",

@@ -3,6 +3,7 @@
 from struct import pack
 from typing import NamedTuple
 
+import pytest
 from bson import Timestamp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from tests.property.bson_events import events
 from tests.property.bson_values import ALL, Entropy, document, documents
 from tests.support.twins import CI, Twins, needs_both
 
-pytestmark = needs_both
+pytestmark = [needs_both, pytest.mark.timeout(600)]
 
 thorough = settings(
     max_examples=10_000 if CI else 1_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]

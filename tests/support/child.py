@@ -51,7 +51,7 @@ class Child:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(30)
 
     def stop(self, number: int = signal.SIGTERM, *, seconds: float = 30) -> int:
         self.process.send_signal(number)

@@ -72,8 +72,9 @@ class Source:
 
 
 def small_chunks(patch: pytest.MonkeyPatch, documents: int) -> None:
-    """Of so many documents each."""
+    """Of so many documents each, however long the server takes to find them."""
     patch.setattr(chunks, "CHUNK_DOCUMENTS", documents)
+    patch.setattr(chunks, "SAMPLING_MS", 60_000)
 
 
 def read(steps: Steps) -> list[bytes]:

@@ -35,26 +35,26 @@ class Consumed:
 def partitions(kafka: str, topic: str) -> list[TopicPartition]:
     """The topic's partitions, none where there is no such topic."""
     quiet = AdminClient({"bootstrap.servers": kafka, "log_level": 2})  # servers that end are no news
-    found = quiet.list_topics(timeout=10).topics.get(topic)
+    found = quiet.list_topics(timeout=30).topics.get(topic)
     return [TopicPartition(topic, number) for number in (found.partitions if found else ())]
 
 
 def ends(kafka: str, topic: str, *, isolation: str = "read_committed") -> int:
     """How many records the topic has, in all partitions; the ends of transactions count as such."""
     with _consumer(kafka, **{"isolation.level": isolation}) as consumer:
-        return sum(consumer.get_watermark_offsets(part, timeout=10)[1] for part in partitions(kafka, topic))
+        return sum(consumer.get_watermark_offsets(part, timeout=30)[1] for part in partitions(kafka, topic))
 
 
 def read(kafka: str, topic: str) -> list[Consumed]:
     """Every record from the beginning to what is the end now, in order within each partition."""
     with _consumer(kafka) as consumer:
         parts = partitions(kafka, topic)
-        last = {part.partition: consumer.get_watermark_offsets(part, timeout=10)[1] for part in parts}
+        last = {part.partition: consumer.get_watermark_offsets(part, timeout=30)[1] for part in parts}
         consumer.assign([TopicPartition(topic, number, 0) for number, end in last.items() if end])
         records: list[Consumed] = []
         missing = sum(last.values())
         while missing:
-            batch = consumer.consume(min(missing, 10_000), timeout=10)
+            batch = consumer.consume(min(missing, 10_000), timeout=30)
             assert batch, f"{missing} records of {topic} did not come"
             for message in batch:
                 error = message.error()

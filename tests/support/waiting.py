@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], *, seconds: float = 30, what: str = "the condition") -> T:
+def until(condition: Callable[[], T], *, seconds: float = 60, what: str = "the condition") -> T:
     """The first true value of `condition`, asked again and again."""
     pause = threading.Event()
     deadline = time.monotonic() + seconds

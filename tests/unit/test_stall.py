@@ -14,6 +14,7 @@ from cdc.errors import ExitCode
 from cdc.events import Position
 from cdc.ops.stall import Standstill, Unhurried, stack
 from cdc.progress import Progress
+from tests.support.waiting import until
 
 STILL = """
 import os, sys, threading
@@ -108,14 +109,16 @@ def test_a_thread_is_shown_by_its_functions() -> None:
     thread.start()
     try:
         assert began.wait(10)
-        assert thread.ident is not None
-        shown = stack(thread.ident)
+        ident = thread.ident
+        assert ident is not None
+        until(lambda: "threading.Event.wait:" in stack(ident), what="its wait")
+        shown = stack(ident)
     finally:
         goes.set()
         thread.join()
     assert f"{__name__}.test_a_thread_is_shown_by_its_functions.<locals>.waits:" in shown
     assert shown.index("waits:") < shown.index("threading.Event.wait:")
-    assert stack(thread.ident) == ""
+    assert stack(ident) == ""
 
 
 def test_a_loop_that_stands_still_ends_the_process_and_says_where() -> None:

@@ -6,8 +6,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -96,6 +96,7 @@ class SqlSink:
         self._failure: BaseException | None = None
         self._over = threading.Event()
         self._writer: Writer
+        self._tuning = ExitStack()
         self._thread = threading.Thread(target=self._write, name="sql", daemon=True)
 
     @timed("sql.fit")
@@ -103,9 +104,7 @@ class SqlSink:
         fit(self._transaction, self._table, letters=self._letters, create=self._create)
         self._writer = Writer(self._transaction, self._table, self._letters, self._refused, self._told)
         self._thread.start()
-        gc.freeze()
-        gc.set_threshold(FEWER_COLLECTIONS)
-        sys.setswitchinterval(TURN_SECONDS)
+        self._tuning.enter_context(_tuned())
 
     def produce(self, records: Records, start: int, slot: Pending) -> int:
         for index in range(start, len(records)):
@@ -201,6 +200,7 @@ class SqlSink:
         if self._thread.ident is not None:
             self._thread.join(JOIN_SECONDS)
         self._transaction.close(busy=self._thread.is_alive())
+        self._tuning.close()
 
     def _write(self) -> None:
         while (batch := self._waiting.get()) is not None and not self._over.is_set():
@@ -234,6 +234,21 @@ class SqlSink:
         token = rejected.token if len(rejected.token) <= LONGEST else ""
         at = datetime.now(UTC)
         return token_hex(16), self._name, at, rejected.reason, rejected.operation, *rejected.namespace, kept, token
+
+
+@contextmanager
+def _tuned() -> Iterator[None]:
+    """The whole process, as its one sink of rows needs it."""
+    before, turn = gc.get_threshold(), sys.getswitchinterval()
+    gc.freeze()
+    gc.set_threshold(FEWER_COLLECTIONS)
+    sys.setswitchinterval(TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(turn)
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _short(key: str | None) -> str:
