@@ -14,7 +14,7 @@ from cdc.cursor.owner import Owner
 from cdc.cursor.standby import Standby
 from cdc.errors import ConfigInvalid, Fenced
 
-TRIES, PAUSE = 2, 0.01
+TRIES, PAUSE = 10, 0.02
 """How often, and after how many seconds, a lock that is held is asked for again."""
 
 STANDBY_SECONDS = 0.2

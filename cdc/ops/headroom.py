@@ -85,13 +85,13 @@ class Headroom:
 
     def _tell(self, notice: str | None) -> None:
         """Into the log where it is news, and to whoever asks for as long as it is so."""
-        if notice and not self._notice:
-            log.warning(notice, hint="see why it lags, or enlarge the oplog", pipeline=self._progress.name)
-        if self._notice and not notice:
-            log.info("the position is no longer about to be lost", pipeline=self._progress.name)
-        if self._progress.notice in {None, self._notice}:
+        before, self._notice = self._notice, notice
+        if self._progress.notice in {None, before}:
             self._progress.notice = notice
-        self._notice = notice
+        if notice and not before:
+            log.warning(notice, hint="see why it lags, or enlarge the oplog", pipeline=self._progress.name)
+        if before and not notice:
+            log.info("the position is no longer about to be lost", pipeline=self._progress.name)
 
 
 @contextmanager

@@ -34,10 +34,11 @@ def rolled_back(ground: Ground) -> None:
     """
     primary = _primary(ground)
     others = [node for node in ground.stack.mongo if node is not primary]
-    for node in others:
-        node.kill()
     alone = [f"alone-{ground.log.mark()}" for _ in range(100)]
     with MongoClient[Document](primary.uri, w=1) as client:
+        client.admin.command("ping")  # it steps down 2 s after the others are gone
+        for node in others:
+            node.kill()
         client[ground.database].info.insert_many([{"_id": key, "w": 0} for key in alone])
     with suspended(primary):
         start(*others)

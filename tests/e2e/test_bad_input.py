@@ -96,9 +96,9 @@ def test_a_name_that_dns_does_not_know_is_tried_again() -> None:
 
 @pytest.mark.servers
 def test_mongodb_out_of_reach_at_the_start_is_tried_again_and_named(tmp_path: Path, servers: dict[str, str]) -> None:
-    env = {**servers, "CDC_MONGO__URI": f"mongodb://{NOWHERE}", "CDC_MONGO__SERVER_SELECTION_TIMEOUT_MS": "100"}
+    env = {**servers, "CDC_MONGO__URI": f"mongodb://{NOWHERE}", "CDC_MONGO__SERVER_SELECTION_TIMEOUT_MS": "1000"}
     cursors = tmp_path / "cursors"
-    done = cdc("watch", "--dry-run", "--startup-timeout", "2", "--cursor-dir", str(cursors), env=env)
+    done = cdc("watch", "--dry-run", "--startup-timeout", "5", "--cursor-dir", str(cursors), env=env)
     assert f"MongoDB at {NOWHERE} cannot be reached (AutoReconnect, Errno 111) | is it running, and is" in refusal(
         done, 3
     )

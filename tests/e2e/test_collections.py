@@ -96,7 +96,7 @@ def test_the_position_moves_on_while_only_others_are_busy(
     for _ in range(3):
         before = cursor.read_text()
         db.others.insert_one({})
-        until(lambda before=before: cursor.read_text() != before, seconds=10, what="a newer cursor")  # type: ignore[misc]
+        until(lambda before=before: cursor.read_text() != before, what="a newer cursor")  # type: ignore[misc]
     assert watch.alive
 
 

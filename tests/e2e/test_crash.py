@@ -13,7 +13,7 @@ from tests.support import topic as topics
 from tests.support.child import Child, cdc, running
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.servers
 
 KILLS = 20
 OPERATIONS = 20_000

@@ -10,8 +10,9 @@ from rich.console import Console
 from tests.demo.main import run
 from tests.demo.screen import Screen
 from tests.demo.story import Size
+from tests.support.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.servers
 
 SMALL = Size(documents=2_000, changes=2_000, paced=100)
 
@@ -35,7 +36,7 @@ def test_the_demo_finds_every_change_and_leaves_no_process(tmp_path: Path) -> No
     assert found.load_rate > 0
     assert found.kill.rate > 0
     assert 0 < found.latency.p50 <= found.latency.p99
-    assert set(psutil.Process().children(recursive=True)) <= before
+    until(lambda: set(psutil.Process().children(recursive=True)) <= before, what="the end of every process")
 
     screen.outcome(found)
     assert "collection = topic" in text.getvalue()

@@ -60,7 +60,7 @@ class Guarded:
             "CDC_MONGO__URI": f"mongodb://{self.address}/?authMechanism=MONGODB-X509&replicaSet=rs0",
             "CDC_MONGO__TLS_CA_FILE": str(self.ours.path),
             "CDC_MONGO__TLS_CERTIFICATE_KEY_FILE": str(certificate.both),
-            "CDC_MONGO__SERVER_SELECTION_TIMEOUT_MS": "500",
+            "CDC_MONGO__SERVER_SELECTION_TIMEOUT_MS": "2000",
         }
 
 
@@ -117,7 +117,7 @@ def shop(guarded: Guarded, tmp_path: Path, kafka: str) -> Iterator[Shop]:
             "CDC_MONGO__USER": name,
             "CDC_MONGO__PASSWORD_FILE": str(tmp_path / "password"),
             "CDC_MONGO__TLS_CA_FILE": str(guarded.ours.path),
-            "CDC_MONGO__SERVER_SELECTION_TIMEOUT_MS": "500",
+            "CDC_MONGO__SERVER_SELECTION_TIMEOUT_MS": "2000",
             "CDC_MONGO__DATABASE": name,
             "CDC_KAFKA__BOOTSTRAP_SERVERS": kafka,
         },

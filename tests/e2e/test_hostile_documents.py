@@ -17,7 +17,7 @@ from tests.support.child import cdc, pure, running
 from tests.support.twins import needs_both
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.servers
 
 MIB = 1024 * 1024
 DEEPEST = 100

@@ -18,7 +18,7 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from cdc.local.stack import Stack
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.servers
 
 CHANGES = 6_000
 
@@ -61,7 +61,7 @@ def test_while_the_writers_go_on(
     with running(*args, env=servers, log=tmp_path / "log") as child:
         until(lambda: list(tmp_path.glob("*.json")) or not child.alive, what="a cursor")
         with scribes(mongo_uri, database) as journal:
-            until(lambda: topics.ends(kafka, topic) > CHANGES or not child.alive, seconds=60, what="changes")
+            until(lambda: topics.ends(kafka, topic) > CHANGES or not child.alive, seconds=150, what="changes")
         metrics = Endpoint(child).metrics()
         assert metrics["cdc_images_total{image=exact}"] > CHANGES / 2
         assert child.stop() == 0, child.text
@@ -72,7 +72,7 @@ def test_of_what_piled_up(mongo_uri: str, servers: dict[str, str], database: str
     args = arguments(database, topic, tmp_path, "--once")
     assert cdc(*args, env=servers).returncode == 0
     with scribes(mongo_uri, database) as journal:
-        until(lambda: len(journal.left) > CHANGES, seconds=60, what="changes")
+        until(lambda: len(journal.left) > CHANGES, seconds=150, what="changes")
     done = cdc(*args, env=servers)
     assert done.returncode == 0, done.stderr
     check(journal, topics.read(servers["CDC_KAFKA__BOOTSTRAP_SERVERS"], topic), share=0.99)

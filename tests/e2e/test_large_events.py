@@ -20,7 +20,7 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from cdc.local.stack import Stack
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.servers
 
 Client = MongoClient[dict[str, Any]]
 Info = Collection[dict[str, Any]]

@@ -152,7 +152,6 @@ def test_without_a_dead_letter_topic_poison_stops_before_it(
     assert {letter.key for letter in topics.read(kafka, f"{topic}-dead")} == {b'{"_id":2}'}
 
 
-@pytest.mark.timeout(240)
 def test_documents_of_a_megabyte_fit_into_little_memory(
     info: Collection[dict[str, Any]], args: list[str], servers: dict[str, str], topic: str, tmp_path: Path
 ) -> None:

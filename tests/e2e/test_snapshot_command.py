@@ -163,9 +163,11 @@ def test_what_the_server_refuses_ends_the_load_and_not_the_watch(pipeline: Pipel
 
 def test_all_that_was_asked_for_is_cancelled(pipeline: Pipeline) -> None:
     pipeline.fill(2000)
-    with pipeline.watch(*SLOW) as child:
-        until(lambda: topics.ends(pipeline.kafka, pipeline.topic) == 2000 or not child.alive, what="the first load")
+    with pipeline.watch() as child:
         pipeline.loaded(child)
+        child.stop()
+    with pipeline.watch("--max-rate", "50", "--snapshot-round-ms", "100") as child:
+        until(lambda: child.text.count('"watching"') == 2, what="the watcher")
         assert refusal(cdc("snapshot", "--cancel", *pipeline.flags), 2).startswith("pipeline ")
         with pipeline.asking() as first, pipeline.asking("--where", "{}") as second:
             until(lambda: len(pipeline.outstanding) == 2, what="two requests")

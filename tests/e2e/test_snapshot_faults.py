@@ -20,7 +20,7 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from cdc.local.stack import Stack
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.servers
 
 DOCUMENTS = 10_000
 MIB = 1024 * 1024
@@ -93,7 +93,7 @@ def test_another_primary_amid_a_load(own_stack: "Callable[..., Stack]", topic: s
         with running(*arguments(topic, tmp_path, *slow), env=stack.environment(), log=tmp_path / "log") as child:
             for quarter in (1, 2, 3):
                 wait_for(tmp_path, child, documents=DOCUMENTS * quarter // 4)
-                (primary,) = [node for node in stack.mongo if node.hello().get("isWritablePrimary")]
+                (primary,) = until(lambda: [each for each in stack.mongo if each.hello().get("isWritablePrimary")])
                 with suppress(AutoReconnect):  # which is how some servers answer
                     primary.run({"replSetStepDown": 5, "force": True})
                 until(lambda: written(client), what="another primary")
@@ -112,7 +112,7 @@ def test_a_load_longer_than_the_history_that_the_server_keeps(
     args = arguments(topic, tmp_path, "--debug", "--snapshot-round-ms", "60000")
     with (
         MongoClient[dict[str, Any]](stack.mongo_uri) as client,
-        fire(stack.mongo_uri, "shop", documents=DOCUMENTS, writers=4),
+        fire(stack.mongo_uri, "shop", documents=4 * DOCUMENTS, writers=4),
         running(*args, env=env, log=tmp_path / "log") as child,
     ):
         until(lambda: topics.ends(stack.kafka, topic) > 0 or not child.alive, what="a first record")

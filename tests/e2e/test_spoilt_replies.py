@@ -16,7 +16,7 @@ from tests.support.proxy import Proxy, Spoil, proxied
 from tests.support.twins import needs_both
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.servers
 
 TEXT = b"spoil me"
 BEHIND = b"\x03postBatchResumeToken\0"

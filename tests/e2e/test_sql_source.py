@@ -31,7 +31,7 @@ from tests.support.refusal import refusal
 from tests.support.sql import Run, administrator
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.servers
 
 ROWS = 3000
 TYPES = Path(__file__).parent / "sql_types"

@@ -20,7 +20,7 @@ from tests.support.refusal import refusal
 from tests.support.sql import Run, told
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.servers
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS, KILLS, BAD = 1000, 2, 10

@@ -219,7 +219,7 @@ def test_a_stop_does_not_wait_for_a_mongodb_that_does_not_answer(
         endpoint = Endpoint(child)
         until(lambda: endpoint.ready()["code"] == 200, what="being ready")
         with suspended(stack.mongo[0]):
-            assert child.stop(seconds=7) == 0, child.text
+            assert child.stop(seconds=20) == 0, child.text
 
 
 def test_a_dry_run_waits_for_its_reader(

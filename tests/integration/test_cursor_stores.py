@@ -27,7 +27,7 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from cdc.local.stack import Stack
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.servers
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 TOKEN = {"_data": "826B04535D000000142B022C0100296E5A1004", "_typeBits": b"@"}

@@ -32,7 +32,7 @@ from tests.support.everything import PLAIN, TABLE, Document, document, expected,
 from tests.support.sql import Run, administrator, told
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.servers
 
 SECRET = "q7hunter22Zk"  # noqa: S105 - what a reason must not tell
 

@@ -2,9 +2,10 @@
 
 import socket
 import tempfile
+import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class Systemd:
@@ -16,18 +17,27 @@ class Systemd:
         self._socket.settimeout(0)
         self._socket.bind(f"\0{address[1:]}" if address.startswith("@") else address)
         self._heard: list[str] = []
+        self._lock, self._over = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
 
     @property
     def heard(self) -> list[str]:
         """All so far, in order."""
-        while True:
-            try:
+        with self._lock, suppress(BlockingIOError):
+            while True:
                 self._heard += self._socket.recv(4096).decode().splitlines()
-            except BlockingIOError:
-                return self._heard
+        return [*self._heard]
 
     def close(self) -> None:
+        self._over.set()
+        self._thread.join()
         self._socket.close()
+
+    def _listen(self) -> None:
+        """Whether somebody asks or not: the kernel keeps eleven datagrams, and who sends the next one waits."""
+        while not self._over.wait(0.02):
+            self.heard  # noqa: B018
 
 
 @contextmanager

@@ -6,9 +6,14 @@ from typing import Any
 
 import orjson
 from bson import json_util
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from tests.support.waiting import until
+
+NOT_YET = (
+    KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART
+)  # fmt: skip
 RELAXED = json_util.RELAXED_JSON_OPTIONS
 
 
@@ -42,14 +47,14 @@ def partitions(kafka: str, topic: str) -> list[TopicPartition]:
 def ends(kafka: str, topic: str, *, isolation: str = "read_committed") -> int:
     """How many records the topic has, in all partitions; the ends of transactions count as such."""
     with _consumer(kafka, **{"isolation.level": isolation}) as consumer:
-        return sum(consumer.get_watermark_offsets(part, timeout=30)[1] for part in partitions(kafka, topic))
+        return sum(_end(consumer, part) for part in partitions(kafka, topic))
 
 
 def read(kafka: str, topic: str) -> list[Consumed]:
     """Every record from the beginning to what is the end now, in order within each partition."""
     with _consumer(kafka) as consumer:
         parts = partitions(kafka, topic)
-        last = {part.partition: consumer.get_watermark_offsets(part, timeout=30)[1] for part in parts}
+        last = {part.partition: _end(consumer, part) for part in parts}
         consumer.assign([TopicPartition(topic, number, 0) for number, end in last.items() if end])
         records: list[Consumed] = []
         missing = sum(last.values())
@@ -72,7 +77,7 @@ def committed(kafka: str, topic: str) -> list[Consumed]:
         consumer.assign([TopicPartition(part.topic, part.partition, 0) for part in parts])
         ended: set[int | None] = set()
         while len(ended) < len(parts):
-            message = consumer.poll(10)
+            message = consumer.poll(30)
             assert message is not None, f"{topic}: neither a record nor an end"
             error = message.error()
             if error is None:
@@ -150,6 +155,20 @@ def stale_reads(records: Iterable[Consumed]) -> list[bytes]:
 
 def _rendered(documents: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
     return (orjson.loads(json_util.dumps(doc, json_options=RELAXED)) for doc in documents)
+
+
+def _end(consumer: Consumer, part: TopicPartition) -> int:
+    """The offset behind the last record; a broker that was told of a topic may not lead it yet."""
+
+    def asked() -> tuple[int, ...]:
+        try:
+            return consumer.get_watermark_offsets(part, timeout=30) or ()
+        except KafkaException as error:
+            if error.args[0].code() not in NOT_YET:
+                raise
+            return ()
+
+    return until(asked, what=f"a leader of {part.topic}")[1]
 
 
 def _consumed(message: Message) -> Consumed:
