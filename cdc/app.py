@@ -13,7 +13,7 @@ from types import FrameType
 import structlog
 from bson.timestamp import Timestamp
 
-from cdc import metrics
+from cdc import garbage, metrics
 from cdc.attempts import run
 from cdc.config import Settings
 from cdc.cursor.memory import MemoryStore
@@ -113,6 +113,7 @@ def drive(settings: Settings, made: Callable[[Progress], Parts], stop: threading
         log.info("watching", pipeline=name, source=str(stores.watched(settings)), **targets.told(settings))
         stack.enter_context(_looked_after(settings, progress))
         plan = made(progress)
+        garbage.running()
         run(replace(plan, store=stall.Unhurried(plan.store, progress)), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
 

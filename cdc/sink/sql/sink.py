@@ -240,7 +240,6 @@ class SqlSink:
 def _tuned() -> Iterator[None]:
     """The whole process, as its one sink of rows needs it."""
     before, turn = gc.get_threshold(), sys.getswitchinterval()
-    gc.freeze()
     gc.set_threshold(FEWER_COLLECTIONS)
     sys.setswitchinterval(TURN_SECONDS)
     try:
@@ -248,7 +247,6 @@ def _tuned() -> Iterator[None]:
     finally:
         sys.setswitchinterval(turn)
         gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _short(key: str | None) -> str:
