@@ -40,6 +40,8 @@ class MongoStore(Store):
     `connect` gives the client, and `translated` raises its errors as ours.
     """
 
+    patience = LEASE_SECONDS / 2
+
     def __init__(  # noqa: PLR0913 - keywords
         self,
         directory: Path,
@@ -56,8 +58,6 @@ class MongoStore(Store):
         self._translated = translated
         self._owner = Owner.this()
         self._confirmed = 0.0
-
-    patience = LEASE_SECONDS / 2
 
     def confirm(self) -> None:
         """Asks only where the lease was not renewed of late, as after a sleep: a record has the rest of it."""

@@ -95,25 +95,27 @@ def standalone(
 
 def unite(members: Sequence[Mongod]) -> None:
     """Founds the replica set unless it stands, and waits until it has a primary and every member follows."""
-    if not wait_for(lambda: _united(members), _ELECTION_SECONDS):
+    if not wait_for(lambda: _founded(members) and _united(members), _ELECTION_SECONDS):
         raise SourceUnreachable(
             f"the replica set {REPLICA_SET} has no primary after {_ELECTION_SECONDS} s",
             hint=f"its members' logs are in {members[0].folder}",
         )
 
 
-def _united(members: Sequence[Mongod]) -> bool:
-    states = [member.hello() for member in members]
-    if states[0].get("isreplicaset"):
-        _found(members)
-    primaries = [state for state in states if state.get("isWritablePrimary")]
-    return len(primaries) == 1 and all(state.get("secondary") for state in states if state not in primaries)
-
-
-def _found(members: Sequence[Mongod]) -> None:
+def _founded(members: Sequence[Mongod]) -> bool:
+    """Whether it stands; else it is founded, unless the member that is told does not answer."""
+    if not members[0].hello().get("isreplicaset"):
+        return True
     hosts = [{"_id": number, "host": member.address} for number, member in enumerate(members)]
     with suppress(ConnectionFailure):
         members[0].run({"replSetInitiate": {"_id": REPLICA_SET, "members": hosts, "settings": _TIMING}})
+    return False
+
+
+def _united(members: Sequence[Mongod]) -> bool:
+    states = [member.hello() for member in members]
+    primaries = [state for state in states if state.get("isWritablePrimary")]
+    return len(primaries) == 1 and all(state.get("secondary") for state in states if state not in primaries)
 
 
 def _nested(options: Settings) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Process:
                 for member in family:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         member.kill()
-                wait_for(lambda: all(map(_over, family)), _KILLED_SECONDS)
+                wait_for(lambda: all(map(over, family)), _KILLED_SECONDS)
             self.exit_code()
 
     def stop(self, seconds: float, number: signal.Signals = signal.SIGTERM) -> None:
@@ -81,12 +81,12 @@ class Process:
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
             ours = abs(process.create_time() - self.started) < _CLOCK_STEP
-            if ours and not _over(process):
+            if ours and not over(process):
                 return process
         return None
 
 
-def _over(process: psutil.Process) -> bool:
+def over(process: psutil.Process) -> bool:
     """While a killed process still has threads, it still holds its ports and files."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() == 1

@@ -9,6 +9,7 @@ from cdc.local.mongod import Mongod
 from tests.chaos.ground import SECONDS, Ground, start
 from tests.chaos.writers import KEYS, WRITERS, Document
 from tests.support import oplog
+from tests.support.members import primary
 from tests.support.suspending import suspended
 from tests.support.waiting import until
 
@@ -16,10 +17,10 @@ MOST = WRITERS * KEYS
 
 
 def primary_killed(ground: Ground) -> None:
-    primary = _primary(ground)
-    primary.kill()
+    first = _primary(ground)
+    first.kill()
     ground.flow(50)
-    start(primary)
+    start(first)
 
 
 def stepped_down(ground: Ground) -> None:
@@ -32,19 +33,19 @@ def rolled_back(ground: Ground) -> None:
 
     The others are killed, since one that sleeps still finds those writes in its sockets.
     """
-    primary = _primary(ground)
-    others = [node for node in ground.stack.mongo if node is not primary]
+    first = _primary(ground)
+    others = [node for node in ground.stack.mongo if node is not first]
     alone = [f"alone-{ground.log.mark()}" for _ in range(100)]
-    with MongoClient[Document](primary.uri, w=1) as client:
+    with MongoClient[Document](first.uri, w=1) as client:
         client.admin.command("ping")  # it steps down 2 s after the others are gone
         for node in others:
             node.kill()
         client[ground.database].info.insert_many([{"_id": key, "w": 0} for key in alone])
-    with suspended(primary):
+    with suspended(first):
         start(*others)
-        until(lambda: _primary(ground, less=primary), seconds=SECONDS, what="another primary")
+        _primary(ground, less=first)
         ground.flow(50)
-    until(lambda: primary.hello().get("secondary"), seconds=SECONDS, what="the end of the rollback")
+    until(lambda: first.hello().get("secondary"), seconds=SECONDS, what="the end of the rollback")
     with MongoClient[Document](ground.stack.mongo_uri) as client:
         assert not client[ground.database].info.count_documents({"_id": {"$in": alone}})
 
@@ -92,10 +93,4 @@ def _written_again(ground: Ground) -> None:
 
 
 def _primary(ground: Ground, less: Mongod | None = None) -> Mongod:
-    def found() -> Mongod | None:
-        nodes = [node for node in ground.stack.mongo if node is not less and node.running]
-        return next((node for node in nodes if node.hello().get("isWritablePrimary")), None)
-
-    primary = until(found, seconds=SECONDS, what="a primary")
-    assert primary is not None
-    return primary
+    return primary((node for node in ground.stack.mongo if node is not less), seconds=SECONDS)

@@ -13,6 +13,7 @@ from pymongo.errors import OperationFailure
 from tests.support import topic as topics
 from tests.support.child import Child, running
 from tests.support.endpoint import Endpoint
+from tests.support.members import primary
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ def test_the_load_waits_for_the_majority(own_stack: "Callable[..., Stack]", topi
     args = ["watch", "--collection", "info", "--database", "shop", "--topic", topic, "--cursor-dir", str(cursors)]
     with MongoClient[dict[str, Any]](stack.mongo_uri, w="majority") as client:
         client.shop.info.insert_many([{"_id": n} for n in range(5)])
-        (primary,) = until(lambda: [node for node in stack.mongo if node.hello().get("isWritablePrimary")])
-        behind = [node for node in stack.mongo if node is not primary]
+        first = primary(stack.mongo)
+        behind = [node for node in stack.mongo if node is not first]
         for node in behind:
             node.run({"fsync": 1, "lock": True})
         try:

@@ -14,6 +14,7 @@ from pymongo.errors import AutoReconnect
 from tests.support import topic as topics
 from tests.support.child import Child, cdc, running
 from tests.support.fire import document, fire
+from tests.support.members import primary
 from tests.support.suspending import suspended
 from tests.support.waiting import until
 
@@ -93,9 +94,8 @@ def test_another_primary_amid_a_load(own_stack: "Callable[..., Stack]", topic: s
         with running(*arguments(topic, tmp_path, *slow), env=stack.environment(), log=tmp_path / "log") as child:
             for quarter in (1, 2, 3):
                 wait_for(tmp_path, child, documents=DOCUMENTS * quarter // 4)
-                (primary,) = until(lambda: [each for each in stack.mongo if each.hello().get("isWritablePrimary")])
                 with suppress(AutoReconnect):  # which is how some servers answer
-                    primary.run({"replSetStepDown": 5, "force": True})
+                    primary(stack.mongo).run({"replSetStepDown": 5, "force": True})
                 until(lambda: written(client), what="another primary")
             wait_for(tmp_path, child)
             assert child.stop() == 0, child.text

@@ -18,6 +18,7 @@ from cdc.local.mongod import standalone
 from cdc.local.options import Options
 from cdc.local.process import wait_for
 from cdc.local.stack import Stack, down, reset, status, up
+from tests.support.members import primary
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -116,10 +117,10 @@ def test_a_server_is_killed_and_started_alone(own_stack: Start) -> None:
 def test_three_members_elect_another_primary(own_stack: Start) -> None:
     stack = own_stack(mongo_nodes=3, brokers=0)
     insert(stack, 1)
-    (primary,) = until(lambda: [member for member in stack.mongo if member.hello().get("isWritablePrimary")])
-    primary.kill()
+    first = primary(stack.mongo)
+    first.kill()
     insert(stack, 2)
-    primary.start()
+    first.start()
     assert sorted(kept(stack)) == [1, 2]
     assert stack.running
 

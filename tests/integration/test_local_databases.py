@@ -8,7 +8,7 @@ import pytest
 from cdc.errors import ConfigInvalid
 from cdc.local import port
 from cdc.local.database import Database
-from cdc.local.process import wait_for
+from cdc.local.process import over, wait_for
 from cdc.local.stack import Stack, reset, status, up
 from tests.support.sql import administrator
 
@@ -30,14 +30,7 @@ def sigkill(server: Database) -> None:
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [process for process in processes if not _over(process)]
-
-
-def _over(process: psutil.Process) -> bool:
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+    return [process for process in processes if not over(process)]
 
 
 def family(server: Database) -> list[psutil.Process]:

@@ -24,9 +24,7 @@ class Systemd:
     @property
     def heard(self) -> list[str]:
         """All so far, in order."""
-        with self._lock, suppress(BlockingIOError):
-            while True:
-                self._heard += self._socket.recv(4096).decode().splitlines()
+        self._read()
         return [*self._heard]
 
     def close(self) -> None:
@@ -37,7 +35,12 @@ class Systemd:
     def _listen(self) -> None:
         """Whether somebody asks or not: the kernel keeps eleven datagrams, and who sends the next one waits."""
         while not self._over.wait(0.02):
-            self.heard  # noqa: B018
+            self._read()
+
+    def _read(self) -> None:
+        with self._lock, suppress(BlockingIOError):
+            while True:
+                self._heard += self._socket.recv(4096).decode().splitlines()
 
 
 @contextmanager
