@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 IMAGE := $(VENV)/.image
+INSTALLED := $(VENV)/installed
+DIST := dist
 NATIVE := cdc/encode/native
 CARGO := $(shell cargo --version 2>/dev/null)
 PIP := $(BIN)/python -m pip --quiet
@@ -65,13 +67,21 @@ soak: $(READY) ## Half an hour of load, and write tests/e2e/SOAK.md
 	$(BIN)/python -m tests.soak
 
 wheel: $(READY) ## Build a wheel with the native encoder, into dist
-	@PYTHONWARNINGS=ignore $(PIP) wheel --no-deps $(PINS) --wheel-dir dist .
+	@PYTHONWARNINGS=ignore $(PIP) wheel --no-deps $(PINS) --wheel-dir $(DIST) .
 
 clean: ## Delete what was built and installed here
 	rm -rf $(VENV) $(NATIVE)/target cdc/*.so build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(IMAGE): $(READY) $(wildcard deploy/Dockerfile*)
 	$(BIN)/pytest --quiet --override-ini timeout=600 tests/deploy/image.py
+	@touch $@
+
+$(INSTALLED)/.ready: $(READY) $(shell find cdc -name '*.py')
+	@echo "installing a wheel into $(INSTALLED)"
+	@rm -rf $(INSTALLED)
+	@$(MAKE) --silent wheel DIST=$(INSTALLED)/dist
+	@$(PYTHON) -m venv $(INSTALLED)
+	@$(INSTALLED)/bin/python -m pip --quiet install --constraint deploy/constraints.txt "$$(ls $(INSTALLED)/dist/*.whl)[sql]"
 	@touch $@
 
 $(READY): pyproject.toml deploy/constraints.txt $(wildcard $(NATIVE)/Cargo.* $(NATIVE)/src/*)

@@ -1,6 +1,6 @@
 """The bare reader: drains a change stream with PyMongo alone and decodes nothing.
 
-`python -m tests.bench.bare URI DATABASE COLLECTION TOKEN COUNT`, the token as JSON, prints {"first", "last", "timed"}:
+`bare.py URI DATABASE COLLECTION TOKEN COUNT`, the token as JSON, prints {"first", "last", "timed"}:
 when the first and the last reply came, in seconds since 1970, and how many events came after the first.
 """
 

@@ -1,6 +1,6 @@
 """The bare reader of a collection: `find_raw_batches` with PyMongo alone, which decodes nothing.
 
-`python -m tests.bench.bare_find URI DATABASE COLLECTION` prints what `tests.bench.bare` prints.
+`bare_find.py URI DATABASE COLLECTION` prints what `bare.py` prints.
 """
 
 import json

@@ -1,7 +1,6 @@
 """How fast what piled up is drained, against what MongoDB alone hands over."""
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, Message
 from tests.bench import bare, documents
 from tests.bench.children import Used, measured
 from tests.bench.ground import DATABASE, Ground, token
+from tests.bench.installed import script
 
 READ_SECONDS = 30
 
@@ -39,7 +39,7 @@ def rounds(ground: Ground, events: int, times: int) -> Iterator[Round]:
     position = json.dumps(token(cursors))
     uri = ground.env["CDC_MONGO__URI"]
     for _ in range(times):
-        command = [sys.executable, "-m", bare.__name__, uri, DATABASE, collection.name, position, str(events)]
+        command = [*script(bare.__file__), uri, DATABASE, collection.name, position, str(events)]
         alone = bare_of(measured(command, ground.empty(), ground.env), events)
         topic = ground.topic({"message.timestamp.type": "LogAppendTime"})
         used = ground.drain(collection.name, topic, cursors)

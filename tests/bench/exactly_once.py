@@ -8,7 +8,7 @@ from tests.bench import documents
 from tests.bench.children import measured
 from tests.bench.drain import Drained, appended, drained
 from tests.bench.ground import NAME, Ground
-from tests.support.child import COMMAND
+from tests.bench.installed import COMMAND
 
 EXACTLY_ONCE = ("--guarantee", "exactly-once")
 

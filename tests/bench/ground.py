@@ -17,8 +17,9 @@ from pymongo.collection import Collection
 from cdc.cursor.cursor import Cursor
 from cdc.local import stack
 from cdc.local.server import Settings
+from tests.bench import installed
 from tests.bench.children import Used, measured
-from tests.support.child import COMMAND
+from tests.bench.installed import COMMAND
 
 NAME, DATABASE = "bench", "bench"
 SETTINGS: Settings = {"replication.oplogSizeMB": 4096}
@@ -51,15 +52,16 @@ class Ground:
     def cursors(self, collection: str) -> Path:
         """A cursor folder whose cursor stands at this moment."""
         folder = self.empty()
-        command = watch(collection, "moment", folder, "--from", "now", "--once")
-        measured(command, self.empty(), self.env)
+        moment = watch(collection, "moment", folder, "--from", "now", "--once")
+        measured([*COMMAND, *moment], self.empty(), self.env)
         return folder
 
     def drain(self, collection: str, topic: str, cursors: Path, *options: str) -> Used:
         """`cdc watch --once` from a copy of the cursor on."""
         copy = self.empty()
         shutil.copytree(cursors, copy, dirs_exist_ok=True)
-        return measured(watch(collection, topic, copy, "--once", *options), self.empty(), self.env)
+        command = [*COMMAND, *watch(collection, topic, copy, "--once", *options)]
+        return measured(command, self.empty(), self.env)
 
     def require(self, topic: str, records: int) -> None:
         """Raises where the topic has fewer or more."""
@@ -101,8 +103,9 @@ class Ground:
 
 
 def watch(collection: str, topic: str, cursors: Path, *options: str) -> list[str]:
+    """The arguments of `cdc`."""
     where = ["--database", DATABASE, "--collection", collection, "--topic", topic, "--cursor-dir", str(cursors)]
-    return [*COMMAND, "watch", "--name", NAME, *where, *options]
+    return ["watch", "--name", NAME, *where, *options]
 
 
 def token(cursors: Path) -> Mapping[str, Any]:
@@ -116,6 +119,7 @@ def token(cursors: Path) -> Mapping[str, Any]:
 @contextmanager
 def ground(mongo_settings: Settings = SETTINGS) -> Iterator[Ground]:
     """Servers that are gone when the block ends, whatever happens in it."""
+    installed.install()
     with TemporaryDirectory(prefix="cdc-bench-") as name:
         folder = Path(name)
         servers = stack.up(folder / "stack", mongo_settings=mongo_settings)

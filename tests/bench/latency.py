@@ -12,7 +12,8 @@ from confluent_kafka import Consumer
 from tests.bench import documents
 from tests.bench.children import measured
 from tests.bench.ground import Ground, watch
-from tests.support.child import COMMAND, running
+from tests.bench.installed import COMMAND
+from tests.support.child import running
 
 RATE = 200
 WARM_UP = 5 * RATE
@@ -49,9 +50,9 @@ def measure(ground: Ground, seconds: int, *options: str) -> Latency:
     collection, cursors, count = ground.collection(), ground.empty(), WARM_UP + RATE * seconds
     topic = ground.topic({})
     moment = watch(collection.name, topic, cursors, "--from", "now", "--once", *options)
-    measured(moment, ground.empty(), ground.env)
-    command = watch(collection.name, topic, cursors, *options)[len(COMMAND) :]
-    with running(*command, env=ground.env, log=cursors / "log"), ground.consumer(topic) as consumer:
+    measured([*COMMAND, *moment], ground.empty(), ground.env)
+    follow = watch(collection.name, topic, cursors, *options)
+    with running(*follow, command=COMMAND, env=ground.env, log=cursors / "log"), ground.consumer(topic) as consumer:
         arrivals = Arrivals(consumer, count)
         arrivals.start()
         acknowledged: dict[ObjectId, float] = {}

@@ -29,7 +29,7 @@ def load() -> float:
 def versions(mongo: "MongoClient[dict[str, object]]") -> str:
     kinds = {
         "Python": platform.python_version(),
-        "cdc": __version__,
+        "cdc": f"{__version__} from its wheel",
         "pymongo": version("pymongo"),
         "orjson": version("orjson"),
         "confluent-kafka": version("confluent-kafka"),

@@ -17,11 +17,11 @@ from pymongo import MongoClient
 from cdc.local import stack
 from cdc.models.information import TABLE
 from cdc.version import __version__
-from tests.bench import command, documents, load_data, machine
+from tests.bench import command, documents, installed, load_data, machine
 from tests.bench.children import Used, measured
 from tests.bench.command import tell
+from tests.bench.installed import COMMAND
 from tests.bench.results import Bar
-from tests.support.child import COMMAND
 
 FILE = Path(__file__).with_name("MIGRATE.md")
 DATABASE = "bench"
@@ -68,6 +68,7 @@ def main() -> int:
     quick = command.quick("tests.bench.migrate", __doc__, "fewer documents, one round; writes no file")
     count, times = (20_000, 1) if quick else (100_000, 3)
     load = machine.load()
+    installed.install()
     with TemporaryDirectory(prefix="cdc-bench-") as name:
         folder = Path(name)
         servers = stack.up(
@@ -134,7 +135,7 @@ class Bench:
 
     @property
     def versions(self) -> str:
-        kinds = {"Python": platform.python_version(), "cdc": __version__, "mongod": self._mongod}
+        kinds = {"Python": platform.python_version(), "cdc": f"{__version__} from its wheel", "mongod": self._mongod}
         kinds |= {"MariaDB": self._mariadb.version}
         kinds |= {name: version(name) for name in ("pymongo", "pydantic", "SQLAlchemy", "PyMySQL")}
         return " · ".join(f"{name} {number}" for name, number in kinds.items())

@@ -1,6 +1,5 @@
 """How fast a first load is, against what MongoDB alone hands over."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from tests.bench import bare_find, documents
 from tests.bench.children import measured
 from tests.bench.drain import Drained, appended, bare_of, drained
 from tests.bench.ground import DATABASE, Ground
+from tests.bench.installed import script
 
 LANES = (1, 2)
 
@@ -26,7 +26,7 @@ def rounds(ground: Ground, count: int, times: int) -> Iterator[Loaded]:
     documents.insert(collection, documents.records(count))
     uri = ground.env["CDC_MONGO__URI"]
     for _ in range(times):
-        command = [sys.executable, "-m", bare_find.__name__, uri, DATABASE, collection.name]
+        command = [*script(bare_find.__file__), uri, DATABASE, collection.name]
         alone = bare_of(measured(command, ground.empty(), ground.env), count)
         loads = {}
         for lanes in LANES:

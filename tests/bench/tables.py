@@ -12,8 +12,8 @@ from tests.bench import command, machine
 from tests.bench.children import measured
 from tests.bench.command import tell
 from tests.bench.ground import NAME, Ground, ground
+from tests.bench.installed import COMMAND
 from tests.bench.results import Bar
-from tests.support.child import COMMAND
 from tests.support.sql import administrator, told
 
 FILE = Path(__file__).with_name("TABLES.md")

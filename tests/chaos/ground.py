@@ -23,7 +23,7 @@ from tests.chaos.checks import Outcome, check
 from tests.chaos.servers import Servers
 from tests.chaos.writers import Log, writers
 from tests.support import topic as topics
-from tests.support.child import Child, cdc
+from tests.support.child import COMMAND, Child, cdc
 from tests.support.proxy import Proxy
 from tests.support.waiting import until
 
@@ -98,7 +98,8 @@ class Ground:
         """One more watcher, in another place where one is named."""
         self.place = place or self.place
         log = self.folder / f"log-{len(self.children)}"
-        self.children.append(Child(self.arguments("--debug", *more), self.environ(network=self.network), log))
+        command = [*COMMAND, *self.arguments("--debug", *more)]
+        self.children.append(Child(command, self.environ(network=self.network), log))
         return self.child
 
     def cursor(self) -> Cursor | None:

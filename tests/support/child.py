@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -42,11 +42,11 @@ def cdc(
 class Child:
     """A running `cdc`; its log goes to a file."""
 
-    def __init__(self, args: list[str], env: Mapping[str, str] | None, log: Path) -> None:
+    def __init__(self, command: Sequence[str], env: Mapping[str, str] | None, log: Path) -> None:
         self.log = log
         self._file: IO[bytes] = log.open("ab")
         self.process = subprocess.Popen(
-            [*COMMAND, *args], env=environment(env), stdin=subprocess.DEVNULL, stdout=self._file, stderr=self._file
+            command, env=environment(env), stdin=subprocess.DEVNULL, stdout=self._file, stderr=self._file
         )
 
     def kill(self) -> None:
@@ -75,9 +75,11 @@ class Child:
 
 
 @contextmanager
-def running(*args: str, env: Mapping[str, str] | None = None, log: Path) -> Iterator[Child]:
+def running(
+    *args: str, command: Sequence[str] = COMMAND, env: Mapping[str, str] | None = None, log: Path
+) -> Iterator[Child]:
     """A child that is gone when the block ends, whatever happens in it."""
-    child = Child(list(args), env, log)
+    child = Child([*command, *args], env, log)
     try:
         yield child
     finally:

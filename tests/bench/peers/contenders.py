@@ -10,6 +10,7 @@ from confluent_kafka import Message
 
 from tests.bench.children import Used
 from tests.bench.ground import DATABASE, Ground, watch
+from tests.bench.installed import COMMAND
 from tests.bench.peers import connect, spoken
 from tests.bench.peers.settings import CONNECTORS, OURS, TUNED_WORKER, Connector, Images, Properties
 from tests.bench.peers.spoken import Change
@@ -63,8 +64,8 @@ class Cdc:
     @contextmanager
     def follow(self, ground: Ground, collection: str) -> Iterator[Callable[[], None]]:
         cursors = ground.empty()
-        command = watch(collection, self.topic(collection), cursors, "--from", "now")[3:]
-        with running(*command, env=ground.env, log=cursors / "log") as child:
+        follow = watch(collection, self.topic(collection), cursors, "--from", "now")
+        with running(*follow, command=COMMAND, env=ground.env, log=cursors / "log") as child:
 
             def check() -> None:
                 if not child.alive:

@@ -1,7 +1,6 @@
 """Everyone on the same work in turn, round after round, and the limit beside them."""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from tests.bench import bare, bare_find, documents
 from tests.bench.children import measured
 from tests.bench.drain import Drained, bare_of, drained
 from tests.bench.ground import DATABASE, Ground, token
+from tests.bench.installed import script
 from tests.bench.peers import positions, topics
 from tests.bench.peers.contenders import Cdc, Contender, Positions
 from tests.bench.peers.settings import Images
@@ -51,7 +51,7 @@ def load(ground: Ground, contenders: Sequence[Contender], events: int, times: in
     documents.insert(collection, documents.records(events))
     expected = [Change(str(each["_id"]), "r", after=True, before=False) for each in documents.records(events)]
     result = Measured("load", "First load", events, _size(collection))
-    bare_command = [sys.executable, "-m", bare_find.__name__, _uri(ground), DATABASE, collection.name]
+    bare_command = [*script(bare_find.__file__), _uri(ground), DATABASE, collection.name]
     for turn in range(times):
         result.add(LIMIT, bare_of(measured(bare_command, ground.empty(), ground.env), events), tell)
         for contender in turned(contenders, turn):
@@ -86,7 +86,7 @@ def drain(ground: Ground, contenders: Sequence[Contender], work: Work, times: in
 
 def _bare(ground: Ground, collection: Collection[dict[str, Any]], stand: Positions, events: int) -> Drained:
     position = json.dumps(token(stand[Cdc.name]))
-    command = [sys.executable, "-m", bare.__name__, _uri(ground), DATABASE, collection.name, position, str(events)]
+    command = [*script(bare.__file__), _uri(ground), DATABASE, collection.name, position, str(events)]
     return bare_of(measured(command, ground.empty(), ground.env), events)
 
 
