@@ -162,6 +162,10 @@ def tick_before(time: Timestamp) -> Timestamp:
     return Timestamp(time.time, time.inc - 1) if time.inc else Timestamp(time.time - 1, 2**32 - 1)
 
 
+BEHIND_SECONDS = 2
+"""Who is so far behind has a backlog: more is at hand, and nobody waits for this one event."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One server reply, undecoded: BSON documents one after another; none of them makes it a heartbeat.
@@ -178,6 +182,12 @@ class Batch:
     server_time: Timestamp | None = None
     unread: str | None = None
     joined: frozenset[bytes] = frozenset()
+
+    @property
+    def behind(self) -> int:
+        """Whole seconds from `position` to the server's last operation; 0 where that is not told."""
+        now, last = self.position.time, self.server_time
+        return last.time - now.time if now and last else 0
 
 
 class Rejected(NamedTuple):

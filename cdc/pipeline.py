@@ -17,7 +17,7 @@ from bson.timestamp import Timestamp
 
 from cdc import metrics
 from cdc.errors import CdcError, SinkUnreachable
-from cdc.events import Batch, Load, Position, Records, Rejected
+from cdc.events import BEHIND_SECONDS, Batch, Load, Position, Records, Rejected
 from cdc.leaps import Leap
 from cdc.ledger import Ledger, Slot
 from cdc.progress import Progress
@@ -181,7 +181,7 @@ class Attempt:
             while not stop.is_set() and not self._done:
                 if batch is not None:
                     self._pass_on(batch, stop)
-                    if batch.raw and not self._reader.nbytes:
+                    if batch.raw and batch.behind < BEHIND_SECONDS and not self._reader.nbytes:
                         self._sink.hurry()
                 self._turn(0)
                 batch = self._reader.get(BUSY_WAIT if self._ledger or self._hidden else IDLE_WAIT)

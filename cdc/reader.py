@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from cdc.events import Batch
 
@@ -11,7 +11,7 @@ BATCH_OVERHEAD = 1024
 
 
 class Reader(threading.Thread):
-    """Pulls batches out of the source until it is stopped or the source fails.
+    """Pulls batches out of the source until it is stopped or the source fails; a generator is closed then.
 
     The queue takes a batch while it holds fewer than `max_bytes`, so at most one batch more than that is held.
     """
@@ -30,7 +30,9 @@ class Reader(threading.Thread):
         try:
             for batch in self._batches:
                 if not self._put(batch):
-                    return
+                    break
+            if isinstance(self._batches, Generator):
+                self._batches.close()
         except BaseException as error:  # noqa: BLE001 - handed to the loop, which raises it
             with self._changed:
                 self._failure = error

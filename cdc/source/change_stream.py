@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pymongo.errors import OperationFailure
 
 from cdc.config import MongoSettings
-from cdc.events import DOCUMENT_OPERATIONS, Batch, Operation, Position
+from cdc.events import BEHIND_SECONDS, DOCUMENT_OPERATIONS, Batch, Operation, Position
 from cdc.metrics import timed
 from cdc.source.cursors import Database, RawCursor, behind
 from cdc.source.fragments import SPLIT, Fragments
@@ -19,6 +19,9 @@ STORED = {"required": "required", "when-available": "whenAvailable"}
 
 AT_ONCE_MS = 1
 """The least wait that a server knows: 0 stands for its own default."""
+
+CAUGHT_UP_SECONDS = 1
+"""Less than this behind, the server is asked for each reply again: unasked it makes one of each new event."""
 
 NO_SUCH_STAGE = 40324
 
@@ -74,6 +77,9 @@ class ChangeStream:
 
     An event too large for a reply comes in fragments where the server can split it, which is asked of it from the first
     such event on, since it costs something for every event. Where it cannot split, the event's place comes alone.
+
+    Where the server `streams`, it sends replies unasked while the stream is behind, and as long as as many documents as
+    there may be are no more than a reply should have: how many it sends cannot be changed on the way.
     """
 
     def __init__(
@@ -82,6 +88,8 @@ class ChangeStream:
         scope: Scope,
         options: Mapping[str, Any],
         settings: MongoSettings,
+        *,
+        streams: bool,
     ) -> None:
         self._database = database
         self._tap = database.tap
@@ -91,6 +99,8 @@ class ChangeStream:
         self._size = ReplySize(settings.batch_size)
         self._cursor: RawCursor | None = None
         self._eager = False
+        self._streams = streams
+        self._behind = 0
         self._position = Position()
         self._fragments = Fragments()
         self._splitting = False
@@ -115,6 +125,9 @@ class ChangeStream:
         batch = None
         while batch is None:
             asked = 1 if self._one_by_one else self._size.documents
+            if self.streaming and not self._may_stream(asked):
+                self._streams = asked == self._settings.batch_size
+                self._begin(self._position)
             try:
                 batch = self._reply(asked)
             except OperationFailure as error:
@@ -136,6 +149,17 @@ class ChangeStream:
         await_ms = AT_ONCE_MS if self._eager else self._settings.max_await_time_ms
         self._cursor = self._database.cursor(command, await_ms=await_ms)
         self._position = self._tap.position
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the server sends replies unasked now."""
+        return self._cursor is not None and self._cursor.streams
+
+    def _may_stream(self, asked: int) -> bool:
+        """Whether replies of so many documents may come unasked now."""
+        if self._eager or asked != self._settings.batch_size:
+            return False
+        return self._streams and self._behind >= (CAUGHT_UP_SECONDS if self.streaming else BEHIND_SECONDS)
 
     def _command(self, position: Position, last: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """With these stages as the last.
@@ -161,7 +185,7 @@ class ChangeStream:
         """
         if self._cursor is None:
             raise RuntimeError("the stream is closed")
-        raw = self._fragments.whole(self._cursor.reply(asked))
+        raw = self._fragments.whole(self._cursor.reply(asked, stream=self._may_stream(asked)))
         self._size.learn(raw)
         position = self._tap.position
         if self._fragments.held:
@@ -171,7 +195,9 @@ class ChangeStream:
         if self._fragments.last is not None and position == behind(self._fragments.last):
             position = replace(position, token=None)
         self._one_by_one = max(0, self._one_by_one - 1)
-        return Batch(raw, position, server_time=self._tap.server_time, joined=self._fragments.joined)
+        batch = Batch(raw, position, server_time=self._tap.server_time, joined=self._fragments.joined)
+        self._behind = batch.behind
+        return batch
 
     def _past(self, error: OperationFailure, asked: int) -> Batch | None:
         """What can be had of an event that is too large for a reply; None where it is now asked for in another way.

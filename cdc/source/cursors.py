@@ -107,6 +107,25 @@ class Database:
         return RawCursor(self, command, preference, await_ms)
 
 
+class _Cursor(RawBatchCommandCursor[Any]):
+    """With `streams`, the server sends reply after reply unasked, which PyMongo offers for a `find` alone.
+
+    https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md#exhaustallowed
+    """
+
+    streams = False
+
+    def _getmore_class(self, *fields: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - PyMongo's
+        getmore = super()._getmore_class(*fields)
+        getmore.exhaust = self.streams
+        return getmore
+
+    @property
+    def sends(self) -> bool:
+        """Whether the server does so; who no longer wants it closes the cursor, and its connection with it."""
+        return self._sock_mgr is not None and self._sock_mgr.more_to_come
+
+
 class RawCursor:
     """A cursor in a session of its own, on the one server that answered its command.
 
@@ -124,7 +143,7 @@ class RawCursor:
             with well_formed():
                 reply = client[name].command({**command, **empty}, session=self._session, read_preference=preference)
                 first = reply["cursor"]
-            self._cursor: RawBatchCommandCursor[Any] = RawBatchCommandCursor(
+            self._cursor = _Cursor(
                 client[name].get_collection("$cmd.aggregate", codec_options=CodecOptions(), read_preference=preference),
                 first,
                 database.tap.address,
@@ -140,8 +159,17 @@ class RawCursor:
         """Whether there may be more."""
         return self._cursor.alive
 
-    def reply(self, documents: int) -> bytes:
-        """The next reply, of at most so many documents; empty where there is nothing, or nothing yet."""
+    @property
+    def streams(self) -> bool:
+        """Whether the server sends replies unasked, each of as many documents as the first of them."""
+        return self._cursor.sends
+
+    def reply(self, documents: int, *, stream: bool = False) -> bytes:
+        """The next reply, of at most so many documents; empty where there is nothing, or nothing yet.
+
+        With `stream` the server may send all further ones unasked, so that it works while this one is taken apart.
+        """
+        self._cursor.streams = stream
         self._cursor.batch_size(documents)
         if documents == 1:
             self._cursor._batch_size = 1  # noqa: SLF001 - by its method PyMongo asks for two

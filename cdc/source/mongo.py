@@ -92,9 +92,14 @@ def connect(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What `hello` says of the server: `replicated` ones have change streams."""
+    """What `hello` says of the server: `replicated` ones have change streams.
+
+    A member `streams` replies unasked, a router only in newer versions; the connection is taken for as long, so that
+    lookups need another one.
+    """
 
     replicated: bool
+    streams: bool
     expanded_events: bool
     snapshot_reads: bool
 
@@ -105,6 +110,7 @@ class Server:
         version = hello.get("maxWireVersion", 0)
         return cls(
             replicated="setName" in hello or hello.get("msg") == "isdbgrid",
+            streams="setName" in hello and client.options.pool_options.max_pool_size != 1,
             expanded_events=version >= WIRE_6_0,
             snapshot_reads=version >= WIRE_5_0,
         )

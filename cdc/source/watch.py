@@ -124,7 +124,7 @@ class MongoSource:
     def _follow(self, start: Position, server: Server, images: Mapping[str, Any]) -> Iterator[Batch]:
         """The stream, and rounds of a load between its replies wherever one is due."""
         options = {**images, "showExpandedEvents": True} if server.expanded_events else images
-        stream = ChangeStream(self._database, self._scope, options, self._settings)
+        stream = ChangeStream(self._database, self._scope, options, self._settings, streams=server.streams)
         taken = self._open(stream, start)
         load = start.load
         yield Batch(
@@ -147,6 +147,8 @@ class MongoSource:
                     load = yield from self._round(loader, position, load)
         finally:
             loader.close()
+            with pymongo.timeout(CLOSE_SECONDS):
+                stream.close()
 
     def _caught_up(self, stream: ChangeStream, load: Load) -> Generator[Batch, None, Position]:
         """The changes up to the last operation that there was when it began; gives the position there."""

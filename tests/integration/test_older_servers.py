@@ -29,7 +29,7 @@ LIMITED = "cannot be read at a time that is past: a row may be newer than its ts
 
 @pytest.fixture
 def before_5_0(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = Server(replicated=True, expanded_events=False, snapshot_reads=False)
+    server = Server(replicated=True, streams=True, expanded_events=False, snapshot_reads=False)
     monkeypatch.setattr(Server, "of", lambda _client, _settings: server)
 
 

@@ -11,7 +11,19 @@ from bson.timestamp import Timestamp
 from cdc import backoff, pipeline
 from cdc.attempts import run
 from cdc.errors import CdcError, HistoryLost, SinkUnreachable, SourceUnreachable, StoreUnreachable
-from cdc.events import DONE, Batch, Chunk, Load, Namespace, Operation, Pending, Position, Records, Rejected
+from cdc.events import (
+    BEHIND_SECONDS,
+    DONE,
+    Batch,
+    Chunk,
+    Load,
+    Namespace,
+    Operation,
+    Pending,
+    Position,
+    Records,
+    Rejected,
+)
 from cdc.leaps import Leap
 from cdc.pipeline import Bounds, Parts
 from cdc.progress import Progress
@@ -173,6 +185,29 @@ def test_what_nothing_follows_yet_is_sent_without_waiting_for_company() -> None:
 
     run(parts(Store(), slowly, sink), Progress("p"), threading.Event())
     assert sink.hurried.is_set()
+
+
+def test_a_backlog_waits_for_company() -> None:
+    produced, passed_on = threading.Event(), threading.Event()
+
+    class Watched(Sink):
+        def poll(self, seconds: float) -> None:
+            del seconds
+            if produced.is_set():
+                passed_on.set()
+
+    sink = Watched(produced=produced.set)
+
+    def behind(start: Position) -> Iterator[Batch]:
+        heartbeat, changes, caught_up = some(start)
+        yield heartbeat
+        yield replace(changes, server_time=Timestamp(2 + BEHIND_SECONDS, 0))
+        assert passed_on.wait(10)
+        yield caught_up
+
+    run(parts(Store(), behind, sink), Progress("p"), threading.Event())
+    assert passed_on.is_set()
+    assert not sink.hurried.is_set()
 
 
 def test_what_a_position_makes_visible_waits_for_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:

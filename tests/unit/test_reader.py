@@ -93,6 +93,23 @@ def test_nothing_comes_where_nothing_is(readers: list[Reader]) -> None:
     assert reader.get(SECONDS) == batch(1)
 
 
+def test_stopped_it_closes_a_generator_on_its_own_thread(readers: list[Reader]) -> None:
+    closed: list[threading.Thread] = []
+
+    def source() -> Iterator[Batch]:
+        try:
+            yield from map(batch, itertools.repeat(0))
+        finally:
+            closed.append(threading.current_thread())
+
+    readers.append(reader := Reader(source(), 1))
+    reader.start()
+    until(lambda: reader.nbytes, what="a batch")
+    reader.stop()
+    reader.join(SECONDS)
+    assert closed == [reader]
+
+
 def test_stopped_it_ends_and_has_nothing_more(readers: list[Reader]) -> None:
     readers.append(reader := Reader(map(batch, itertools.repeat(0)), 5000))
     reader.start()
