@@ -21,6 +21,8 @@ demo: $(READY) ## Real changes of a real MongoDB in a real Kafka, with a kill in
 	@$(BIN)/python -m tests.demo
 
 test: $(READY) servers ## Run every test, on real servers
+	@# hundreds of processes import it, some of them where Python writes no bytecode
+	@$(BIN)/python -m compileall -q cdc
 	$(BIN)/pytest -n 2
 
 servers: ## Install MariaDB and PostgreSQL from Debian's packages, where they are missing
