@@ -1,6 +1,7 @@
 """Positions of a stream with events that are too large for a reply: each is one to go on from."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,9 @@ from pymongo import MongoClient
 
 from cdc.config import MongoSettings
 from cdc.events import Batch, Load, Position
-from cdc.source.change_stream import Images, Scope
-from cdc.source.snapshot import Loads
+from cdc.source.change_stream import Images
 from cdc.source.watch import MongoSource
+from tests.support.sources import source_of
 
 if TYPE_CHECKING:
     from cdc.local.stack import Stack
@@ -41,25 +42,13 @@ def uri(request: pytest.FixtureRequest, own_stack: "Callable[..., Stack]") -> st
 @pytest.fixture
 def opened(uri: str) -> Iterator[Opened]:
     """Gives a source that asks for so many events at once, with such images."""
-    sources: list[MongoSource] = []
+    with ExitStack() as stack:
 
-    def of(batch_size: int, images: Images) -> MongoSource:
-        source = MongoSource(
-            MongoSettings.model_validate({"uri": uri, "database": "shop", "batch_size": batch_size}),
-            Scope("shop", ["info"]),
-            images,
-            name="large",
-            loads=Loads("_id", 1, None, "primary", 0.5),
-            polls=None,
-            requests=list,
-            notify=pytest.fail,
-        )
-        sources.append(source)
-        return source
+        def of(batch_size: int, images: Images) -> MongoSource:
+            settings = MongoSettings.model_validate({"uri": uri, "database": "shop", "batch_size": batch_size})
+            return stack.enter_context(closing(source_of(settings, images=images)))
 
-    yield of
-    for each in sources:
-        each.close()
+        yield of
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Loads where the server cannot read at a time that is past: rows may be newer than they say, and the end is right."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from typing import Any
 
 import bson
@@ -10,12 +11,12 @@ from structlog.testing import capture_logs
 
 from cdc.config import MongoSettings
 from cdc.events import DONE, Batch, Load, Position
-from cdc.source.change_stream import Images, Scope
 from cdc.source.mongo import Server
 from cdc.source.snapshot import Loads
 from cdc.source.watch import MongoSource
 from tests.support.fire import fire
 from tests.support.loads import small_chunks
+from tests.support.sources import source_of
 
 pytestmark = pytest.mark.servers
 
@@ -36,26 +37,14 @@ def before_5_0(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def source(mongo_uri: str, database: str) -> Iterator[Open]:
     """Opens `info`, to be loaded in order of a field."""
-    opened: list[MongoSource] = []
+    settings = MongoSettings.model_validate({"uri": mongo_uri, "database": database})
+    with ExitStack() as stack:
 
-    def start(field: str) -> MongoSource:
-        opened.append(
-            MongoSource(
-                MongoSettings.model_validate({"uri": mongo_uri, "database": database}),
-                Scope(database, ["info"]),
-                Images("lookup", "off"),
-                name="older",
-                loads=Loads(field, 2, RATE, "primary", 0.05),
-                polls=None,
-                requests=list,
-                notify=pytest.fail,
-            )
-        )
-        return opened[-1]
+        def start(field: str) -> MongoSource:
+            loads = Loads(field, 2, RATE, "primary", 0.05)
+            return stack.enter_context(closing(source_of(settings, loads=loads)))
 
-    yield start
-    for each in opened:
-        each.close()
+        yield start
 
 
 class Consumer:

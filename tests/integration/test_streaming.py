@@ -1,6 +1,7 @@
 """A server that sends replies unasked: from when on, until when, and that nothing is lost or left behind by it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import bson
@@ -12,8 +13,7 @@ from cdc.events import BEHIND_SECONDS, Batch, Position
 from cdc.source.change_stream import ChangeStream, Images, Scope
 from cdc.source.cursors import Database, ReplyTap
 from cdc.source.mongo import Server, connect
-from cdc.source.snapshot import Loads
-from cdc.source.watch import MongoSource
+from tests.support.sources import source_of
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -23,7 +23,6 @@ LARGE = "x" * 50_000
 """Of which a hundred are more than a reply should have."""
 
 Client = MongoClient[dict[str, Any]]
-Open = Callable[[MongoSettings], MongoSource]
 
 
 @pytest.fixture
@@ -44,31 +43,6 @@ def stream(settings: MongoSettings, mongo: Client, database: str) -> Iterator[Ch
         opened.open(Position())
         yield opened
         opened.close()
-
-
-@pytest.fixture
-def source(database: str) -> Iterator[Open]:
-    """Opens one of `info`, which is closed in the end."""
-    opened: list[MongoSource] = []
-
-    def of(settings: MongoSettings) -> MongoSource:
-        opened.append(
-            MongoSource(
-                settings,
-                Scope(database, ["info"]),
-                Images("lookup", "off"),
-                name="streaming",
-                loads=Loads("_id", 1, None, "primary", 0.5),
-                polls=None,
-                requests=list,
-                notify=pytest.fail,
-            )
-        )
-        return opened[-1]
-
-    yield of
-    for each in opened:
-        each.close()
 
 
 def insert(mongo: Client, database: str, numbers: range, text: str = "") -> None:
@@ -158,17 +132,17 @@ def test_it_does_not_take_the_only_connection(mongo_uri: str, most: int | None, 
 
 @pytest.mark.parametrize("most", [1, 2])
 def test_images_of_a_backlog_are_read_beside_it(
-    settings: MongoSettings, mongo: Client, database: str, most: int, source: Open
+    settings: MongoSettings, mongo: Client, database: str, most: int
 ) -> None:
     insert(mongo, database, range(DOCUMENTS))
-    opened = source(settings.model_copy(update={"max_pool_size": most}))
-    batches = opened.read(Position())
-    next(batches)
-    mongo[database].info.update_many({}, {"$set": {"text": "new"}})
-    fall_behind(mongo, database)
     found: list[Any] = []
-    while len(found) < DOCUMENTS:
-        found += changed(next(batches))
+    with closing(source_of(settings.model_copy(update={"max_pool_size": most}))) as source:
+        batches = source.read(Position())
+        next(batches)
+        mongo[database].info.update_many({}, {"$set": {"text": "new"}})
+        fall_behind(mongo, database)
+        while len(found) < DOCUMENTS:
+            found += changed(next(batches))
     assert found == [(number, "new") for number in range(DOCUMENTS)]
 
 
