@@ -151,7 +151,7 @@ class KafkaSettings(BaseModel):
         Field("all", description="Who acknowledges a record: all in-sync replicas, or the leader alone (1).")
     )
     idempotence: bool = Field(default=True, description="Let the broker drop what a retry sends twice; needs acks=all.")
-    batch_size: int = Field(524288, ge=1, le=2147483647, description="Largest batch, in bytes.")
+    batch_size: int = Field(1_000_000, ge=1, le=2147483647, description="Largest batch, in bytes.")
     linger_ms: float = Field(
         5, ge=0, le=900000, description="How long a batch waits to fill while more is at hand, in milliseconds."
     )

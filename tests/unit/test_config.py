@@ -294,7 +294,7 @@ def test_kafka_defaults() -> None:
     config = KafkaSettings().producer_config("me")
     assert config["client.id"] == "me"
     assert (config["enable.idempotence"], config["acks"], config["compression.type"]) == ("true", "all", "lz4")
-    assert (config["batch.size"], config["linger.ms"], config["message.timeout.ms"]) == ("524288", "5", "0")
+    assert (config["batch.size"], config["linger.ms"], config["message.timeout.ms"]) == ("1000000", "5", "0")
 
 
 def test_a_record_that_never_fits_the_buffer_is_too_large() -> None:
