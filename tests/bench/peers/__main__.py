@@ -19,17 +19,21 @@ FOLDER = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """So many changes and so many large documents, so many times, with peers as `shipped` or only tuned."""
+    """So many changes and so many large documents, so many times, with peers as `shipped` or only tuned.
+
+    `warm` first loads come before and do not count: servers just started are slower for whoever comes first.
+    """
 
     events: int
     large: int
+    warm: int
     times: int
     shipped: bool
     span: Span
 
 
-FULL = Size(100_000, 3_000, 3, shipped=True, span=Span(3, {200: 8, 2000: 4}))
-QUICK = Size(10_000, 1_000, 1, shipped=False, span=Span(1, {200: 2, 2000: 1}))
+FULL = Size(100_000, 3_000, 2, 3, shipped=True, span=Span(3, {200: 8, 2000: 4}))
+QUICK = Size(5_000, 1_000, 1, 1, shipped=False, span=Span(1, {200: 2, 2000: 1}))
 
 QUICKLY = "3 minutes: one round of too few events to compare by, only tuned peers; writes no file"
 
@@ -59,6 +63,8 @@ def main() -> int:
 
 def _measure(measuring: Ground, size: Size, tell: Tell) -> Results:
     contenders = everyone(shipped=size.shipped)
+    tell("warming up the servers")
+    rounds.load(measuring, contenders[:1], size.events, size.warm, tell)
     found = {"load": rounds.load(measuring, contenders, size.events, size.times, tell)}
     for work in works.drains(size.events, size.large):
         tell(f"{work.title}: making the changes")
