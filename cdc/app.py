@@ -13,7 +13,7 @@ from types import FrameType
 import structlog
 from bson.timestamp import Timestamp
 
-from cdc import garbage, metrics
+from cdc import memory, metrics
 from cdc.attempts import run
 from cdc.config import Settings
 from cdc.cursor.memory import MemoryStore
@@ -102,6 +102,7 @@ def _hand_over(wanted: snapshots.Wanted) -> str:
 
 def drive(settings: Settings, made: Callable[[Progress], Parts], stop: threading.Event) -> None:
     """Run a pipeline, with all who look at it beside it, until `stop` is set or it is done. Raises `CdcError`."""
+    memory.pooled()
     name = settings.pipeline_name
     progress = Progress(name)
     export(progress)
@@ -113,7 +114,7 @@ def drive(settings: Settings, made: Callable[[Progress], Parts], stop: threading
         log.info("watching", pipeline=name, source=str(stores.watched(settings)), **targets.told(settings))
         stack.enter_context(_looked_after(settings, progress))
         plan = made(progress)
-        garbage.running()
+        memory.running()
         run(replace(plan, store=stall.Unhurried(plan.store, progress)), progress, stop)
         log.info("stopped", pipeline=name, records=progress.records)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cdc import garbage
+from cdc import memory
 from cdc.cli import config, cursor, local, migrate, snapshot, types, watch
 from cdc.errors import CdcError, ExitCode
 from cdc.version import __version__
@@ -47,7 +47,7 @@ def _root(
 
 def main() -> None:
     """Run the command; an expected failure is one line and a hint on standard error, and its exit code."""
-    garbage.starting()
+    memory.starting()
     try:
         code = app(standalone_mode=False)
     except CdcError as error:
