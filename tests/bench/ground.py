@@ -42,6 +42,13 @@ class Ground:
         made: Collection[dict[str, Any]] = self.mongo[DATABASE].create_collection(f"c{next(self.numbers)}", **options)
         return made
 
+    def settle(self) -> None:
+        """Have MongoDB write down what it was given, which it else does beside whoever is measured first.
+
+        https://www.mongodb.com/docs/manual/reference/command/fsync/
+        """
+        self.mongo.admin.command("fsync")
+
     def topic(self, config: Mapping[str, str]) -> str:
         """A new one, of one partition."""
         name = f"t{next(self.numbers)}"

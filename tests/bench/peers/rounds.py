@@ -51,6 +51,7 @@ def load(ground: Ground, contenders: Sequence[Contender], events: int, times: in
     documents.insert(collection, documents.records(events))
     expected = [Change(str(each["_id"]), "r", after=True, before=False) for each in documents.records(events)]
     result = Measured("load", "First load", events, _size(collection))
+    ground.settle()
     bare_command = [*script(bare_find.__file__), _uri(ground), DATABASE, collection.name]
     for turn in range(times):
         result.add(LIMIT, bare_of(measured(bare_command, ground.empty(), ground.env), events), tell)
@@ -71,6 +72,7 @@ def drain(ground: Ground, contenders: Sequence[Contender], work: Work, times: in
     expected = work.make(collection)
     result = Measured(work.name, work.title, work.events, _size(collection))
     deletes = sum(change.kind == "d" for change in expected)
+    ground.settle()
     for turn in range(times):
         if work.images is Images.NONE:
             result.add(LIMIT, _bare(ground, collection, stand, work.events), tell)
