@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cdc.errors import SourceUnreachable
 
 REPLY_BYTES = 2 * 1024 * 1024
-"""PyMongo holds a raw reply up to six times while it takes it apart, and a server sends up to 16 MiB."""
+"""A raw reply is held three times while it is taken apart, and a server sends up to 16 MiB."""
 
 FIRST_DOCUMENTS = 4
 """Asked for while nothing is known of their size."""
