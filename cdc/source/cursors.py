@@ -134,7 +134,7 @@ class _Cursor(RawBatchCommandCursor[Any]):
 
 
 def opened(reply: bytes) -> dict[str, Any]:
-    """A cursor's reply with its documents in one piece, and all else decoded; raises if malformed."""
+    """A cursor's reply with its documents in one piece, and all else decoded; `InvalidBSON` if malformed."""
     told, cursor = _apart(reply, 0, b"cursor")
     if cursor is None:
         return told
@@ -148,11 +148,14 @@ def opened(reply: bytes) -> dict[str, Any]:
 def _apart(raw: bytes, start: int, name: bytes) -> tuple[dict[str, Any], slice | None]:
     """The document at `start` without one of its fields, and where the value of that one is."""
     rest, place = [], None
-    for _, found, value, end in spans(raw, start):
-        if found == name:
-            place = slice(value, end)
-        else:
-            rest.append(raw[value - len(found) - 2 : end])
+    try:
+        for _, found, value, end in spans(raw, start):
+            if found == name:
+                place = slice(value, end)
+            else:
+                rest.append(raw[value - len(found) - 2 : end])
+    except SourceUnreachable as error:
+        raise InvalidBSON(str(error)) from error
     return bson.decode(enclosed(b"".join(rest))), place
 
 
