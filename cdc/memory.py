@@ -10,7 +10,7 @@ takes a seventh of its time."""
 
 ARENAS = 2
 """glibc would make eight a core, and what is free in one serves the threads of no other: a load of 500,000 documents
-took 127 MB, with two 102 as fast. https://man7.org/linux/man-pages/man3/mallopt.3.html"""
+took 127 MB, with two 102, as fast. https://man7.org/linux/man-pages/man3/mallopt.3.html"""
 
 _M_ARENA_MAX = -8
 _AS_EVER = gc.get_threshold()

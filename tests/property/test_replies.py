@@ -13,6 +13,7 @@ from pymongo.command_cursor import RawBatchCommandCursor
 from pymongo.message import _OpMsg
 
 from cdc.source.cursors import opened
+from cdc.source.raw import enclosed
 from tests.property.bson_values import document
 from tests.property.bson_values import documents as any_document
 
@@ -30,12 +31,8 @@ def reply(batch: list[bytes], *, before: bool) -> bytes:
     within = b"\x04nextBatch\0" + array
     cursor = within + told if before else told + within
     whole = {"ok": 1.0, "operationTime": TIME, "$clusterTime": {"clusterTime": TIME, "signature": {"keyId": 0}}}
-    elements = b"\x03cursor\0" + _enclosed(cursor) + bson.encode(whole)[4:-1]
-    return _enclosed(elements)
-
-
-def _enclosed(elements: bytes) -> bytes:
-    return (len(elements) + 5).to_bytes(4, "little") + elements + b"\0"
+    elements = b"\x03cursor\0" + enclosed(cursor) + bson.encode(whole)[4:-1]
+    return enclosed(elements)
 
 
 def by_pymongo(raw: bytes) -> dict[str, object]:

@@ -9,7 +9,7 @@ import pytest
 
 from cdc import memory
 
-SCRIPT = """
+GARBAGE = """
 import gc, weakref
 before = gc.get_threshold()
 from cdc import memory
@@ -33,9 +33,8 @@ several = [[] for _ in range(10 * before[0])]
 assert gone() is None
 """
 
-
 POOLS = """
-import ctypes, sys, threading
+import ctypes, threading
 from cdc import memory
 
 memory.pooled()
@@ -53,24 +52,19 @@ held.wait()
 """
 
 
-def pools(**environment: str) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", POOLS],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
+def run(script: str, **environment: str) -> str:
+    """What it prints."""
+    env = {**os.environ, **environment}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr
-    return done.stdout.count("<heap nr=")
+    return done.stdout
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has pools")
 def test_threads_share_two_pools_of_memory_or_as_many_as_the_user_says() -> None:
-    assert pools() == memory.ARENAS
-    assert pools(MALLOC_ARENA_MAX="4") == 4
+    assert run(POOLS).count("<heap nr=") == memory.ARENAS
+    assert run(POOLS, MALLOC_ARENA_MAX="4").count("<heap nr=") == 4
 
 
 def test_a_start_is_hardly_looked_at_and_what_runs_is_as_ever() -> None:
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run(GARBAGE)

@@ -32,8 +32,8 @@ class Size:
     span: Span
 
 
-FULL = Size(100_000, 3_000, 2, 3, shipped=True, span=Span(3, {200: 8, 2000: 4}))
-QUICK = Size(5_000, 1_000, 1, 1, shipped=False, span=Span(1, {200: 2, 2000: 1}))
+FULL = Size(100_000, 3_000, warm=2, times=3, shipped=True, span=Span(3, {200: 8, 2000: 4}))
+QUICK = Size(5_000, 1_000, warm=1, times=1, shipped=False, span=Span(1, {200: 2, 2000: 1}))
 
 QUICKLY = "3 minutes: one round of too few events to compare by, only tuned peers; writes no file"
 
