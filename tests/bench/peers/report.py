@@ -1,6 +1,6 @@
 """What `PEERS.md` says."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import median
 
@@ -10,6 +10,7 @@ from tests.bench.peers.contenders import Cdc
 from tests.bench.peers.latency import Latency, Span
 from tests.bench.peers.rounds import LIMIT, Measured
 from tests.bench.peers.settings import CONNECTORS, JVM, OURS, TUNED_WORKER, WORKER, Connector, Images, Properties
+from tests.bench.results import Bar
 
 HEAD = """\
 # What `{command}` measured
@@ -22,7 +23,9 @@ is measured run on the same machine, one after the other in each round, on the s
 {rounds}, after first loads that warm up the servers and do not count; MongoDB has written all down before the first.
 Before a figure counts, the topic is read: every change of every document must be in it once, in the order in which it
 was made, and with its images where the work asks for them.
+"""
 
+BARS = """\
 | bar | measured | |
 |---|---|---|
 {bars}
@@ -69,8 +72,10 @@ and a tuned one also
 """
 
 
-def text(results: Results, *, command: str, versions: str, machine: str, load: float, span: Span) -> str:
-    """As Markdown."""
+def text(
+    results: Results, bars: Sequence[Bar], *, command: str, versions: str, machine: str, load: float, span: Span
+) -> str:
+    """As Markdown; without bars where nothing is to be compared."""
     times = len(next(iter(results.works.values())).runs[Cdc.name])
     rounds = f"{times} rounds" if times > 1 else "one round"
     head = HEAD.format(
@@ -83,12 +88,12 @@ def text(results: Results, *, command: str, versions: str, machine: str, load: f
         machine=machine,
         load=load,
         rounds=rounds,
-        bars="\n".join(map(str, results.bars())),
     )
+    compared = [BARS.format(bars="\n".join(map(str, bars)))] if bars else []
     works = [_work(measured) for measured in results.works.values()]
     latencies = LATENCIES.format(warm=span.warm, rounds=rounds)
     waits = [_latency(rate, span.seconds[rate], several) for rate, several in results.latencies.items()]
-    return "\n".join([head, DRAINS, *works, latencies, *waits, _settings()])
+    return "\n".join([head, *compared, DRAINS, *works, latencies, *waits, _settings()])
 
 
 def _work(measured: Measured) -> str:
